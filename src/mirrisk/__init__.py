@@ -1,0 +1,65 @@
+"""mirrisk: bone-metastasis risk flags, with explanations, from miRNA expression profiles.
+
+Research use only. Names are imported when first used, so that ``import mirrisk`` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mirrisk.assessment import Assessment, score
+    from mirrisk.catalog import list_panels, load_panel
+    from mirrisk.errors import MirriskError, MirriskWarning
+    from mirrisk.estimators import PanelScorer
+    from mirrisk.expression import Expression
+    from mirrisk.panel import Panel
+    from mirrisk.reference import Reference
+    from mirrisk.singscore import rank_scores
+    from mirrisk.tables import read
+
+    __version__: str
+
+_HOME = {
+    "Assessment": "assessment",
+    "Expression": "expression",
+    "MirriskError": "errors",
+    "MirriskWarning": "errors",
+    "Panel": "panel",
+    "PanelScorer": "estimators",
+    "Reference": "reference",
+    "list_panels": "catalog",
+    "load_panel": "catalog",
+    "rank_scores": "singscore",
+    "read": "tables",
+    "score": "assessment",
+}
+
+__all__ = [
+    "Assessment",
+    "Expression",
+    "MirriskError",
+    "MirriskWarning",
+    "Panel",
+    "PanelScorer",
+    "Reference",
+    "__version__",
+    "list_panels",
+    "load_panel",
+    "rank_scores",
+    "read",
+    "score",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return metadata.version("mirrisk")
+    if name in _HOME:
+        return getattr(import_module(f"mirrisk.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'mirrisk' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,186 @@
+"""Alignment: which columns of a table serve which members of a panel, and why others do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from mirrisk import nomenclature
+from mirrisk.errors import MismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from mirrisk.expression import FeatureIndex
+    from mirrisk.panel import Member, Mirna, Panel
+    from mirrisk.vocabulary import FloatArray, IntArray, Level, Specimen
+
+Status = Literal[
+    "used",
+    "missing",
+    "below_detection",
+    "arm_not_resolved",
+    "specimen",
+    "contested",
+    "ambiguous",
+]
+
+Why = Literal["", "not_in_table", "not_in_reference", "not_measured", "too_few_reads"]
+"""The detail behind a status of ``missing`` or ``below_detection``."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One mature miRNA of a panel, as this table and this reference can serve it.
+
+    ``key`` names the column of the reference that it reads; ``weight`` is its signed share in
+    the score (0 where it has none), ``share`` its part of the panel's weight in this specimen.
+    """
+
+    member: Member
+    mirna: Mirna
+    key: str
+    status: Status
+    why: Why
+    matched: str
+    weight: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """A panel laid over a table and a reference: one slot per mature miRNA, in panel order."""
+
+    panel: Panel
+    specimen: Specimen
+    slots: tuple[Slot, ...]
+
+    @property
+    def scored(self) -> tuple[int, ...]:
+        """Positions of the slots that the full panel consists of here (weight not 0)."""
+        return tuple(i for i, slot in enumerate(self.slots) if slot.weight != 0)
+
+    @property
+    def weights(self) -> FloatArray:
+        """Signed weights of the scored slots."""
+        return np.array([self.slots[i].weight for i in self.scored])
+
+    @property
+    def shares(self) -> FloatArray:
+        """What each scored slot adds to the coverage when it is measured."""
+        return np.array([self.slots[i].share for i in self.scored])
+
+    @property
+    def members(self) -> IntArray:
+        """For each scored slot, the position of its member among ``member_names``."""
+        names = self.member_names
+        return np.array(
+            [names.index(self.slots[i].member.name) for i in self.scored], dtype=np.intp
+        )
+
+    @property
+    def member_names(self) -> tuple[str, ...]:
+        """Names of the members that have a scored slot, in panel order."""
+        return tuple(dict.fromkeys(self.slots[i].member.name for i in self.scored))
+
+    @property
+    def single_marker(self) -> bool:
+        """Whether one member alone carries the panel here."""
+        return len(self.member_names) == 1
+
+
+def reference_key(mirna: str, level: Level) -> str | None:
+    """Return the column that stands for a mature miRNA at a level, None where none does.
+
+    A stem-loop stands in only for its dominant arm.
+    """
+    if level == "mature":
+        return mirna
+    stem_loop = nomenclature.stem_loop_of(mirna)
+    return stem_loop if nomenclature.dominant_mature(stem_loop) == mirna else None
+
+
+def align(
+    panel: Panel,
+    *,
+    specimen: Specimen,
+    level: Level,
+    reference_keys: Collection[str],
+    index: FeatureIndex,
+) -> Alignment:
+    """Lay a panel over the columns of a table and of a reference.
+
+    Parameters
+    ----------
+    panel : Panel
+    specimen : {"tissue", "serum", "ev"}
+        Members are used only where their direction holds in it.
+    level : {"mature", "stem-loop"}
+        The reference's level.
+    reference_keys : collection of str
+        The miRNAs whose distribution the reference holds.
+    index : FeatureIndex
+        The table's columns.
+
+    Raises
+    ------
+    MismatchError
+        If no member of the panel has a direction in this specimen.
+    """
+    usable = panel.scorable(specimen)
+    if not usable:
+        holds = sorted({s for member in panel.members for s in member.specimens})
+        raise MismatchError(
+            f"panel {panel.id!r} has no member whose direction is known in {specimen}",
+            expected=f"specimen {' or '.join(holds)}",
+            remedy="choose another panel; directions are never carried over between specimens",
+        )
+    columns = index.columns_of(level)
+    total = sum(member.weight for member in usable)
+    slots: list[Slot] = []
+    for member in panel.members:
+        keys = [reference_key(mirna.name, level) for mirna in member.mirnas]
+        resolvable = sum(key is not None for key in keys)
+        known = sum(key in reference_keys for key in keys)
+        for mirna, key in zip(member.mirnas, keys, strict=True):
+            status, why = _status(member, mirna, key, specimen, reference_keys, index, columns)
+            counts = member in usable and key is not None and key in reference_keys
+            slots.append(
+                Slot(
+                    member=member,
+                    mirna=mirna,
+                    key=key or "",
+                    status=status,
+                    why=why,
+                    matched=" + ".join(index.features[c] for c in columns.get(key or "", ())),
+                    weight=member.weight * member.sign / known if counts else 0.0,
+                    share=member.weight / resolvable / total if counts else 0.0,
+                )
+            )
+    return Alignment(panel, specimen, tuple(slots))
+
+
+def _status(
+    member: Member,
+    mirna: Mirna,
+    key: str | None,
+    specimen: Specimen,
+    reference_keys: Collection[str],
+    index: FeatureIndex,
+    columns: Collection[str],
+) -> tuple[Status, Why]:
+    if not member.scored:
+        return "contested", ""
+    if specimen not in member.specimens:
+        return "specimen", ""
+    if key is None:
+        return "arm_not_resolved", ""
+    if key not in reference_keys:
+        return "missing", "not_in_reference"
+    if key in columns:
+        return "used", ""
+    if mirna.name in index.ambiguous:
+        return "ambiguous", ""
+    return "missing", "not_in_table"

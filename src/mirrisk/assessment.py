@@ -1,0 +1,274 @@
+"""Assessment: score a table on panels against a reference, and what came of it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mirrisk.catalog import PanelLike, load_panels
+from mirrisk.errors import InvalidReferenceError, MismatchError, NotFoundError
+from mirrisk.explain import Explanation, explain
+from mirrisk.panel import shipped_panels
+from mirrisk.reference import Reference, shipped_references
+from mirrisk.result import MIN_COVERAGE, PanelResult, score_panel
+from mirrisk.tables import as_expression
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import pandas as pd
+
+    from mirrisk.expression import Expression
+    from mirrisk.panel import Panel
+    from mirrisk.tables import Duplicates, Orientation
+    from mirrisk.vocabulary import Specimen, Unit
+
+COHORT = "cohort"
+ALL = "all"
+
+
+class Assessment:
+    """What :func:`score` found.
+
+    Attributes
+    ----------
+    results : tuple of PanelResult
+        One per panel.
+    reference : Reference
+    expression : Expression
+    notes : tuple of str
+        What was found or decided on the way, in sentences.
+    """
+
+    def __init__(
+        self,
+        results: tuple[PanelResult, ...],
+        reference: Reference,
+        expression: Expression,
+        notes: tuple[str, ...],
+    ) -> None:
+        self.results = results
+        self.reference = reference
+        self.expression = expression
+        self.notes = notes
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """One row per sample and panel, in the table's order.
+
+        ``score`` is about N(0, 1) in the reference and ``percentile`` its normal probability
+        (0 to 1); ``score_low`` and ``score_high`` bound the full panel's score given what was
+        measured (80%); ``fragile`` is "k/m": leaving out one of k of the m measured members
+        changes the flag.
+        """
+        return _interleave([result.scores_frame() for result in self.results], 1)
+
+    @cached_property
+    def contributions(self) -> pd.DataFrame:
+        """One row per sample, panel and mature miRNA, used or not; they add up to the score.
+
+        ``value`` is on the log2 scale of the reference, ``percentile`` its place there (0 to
+        1), ``z`` its normal score, ``weight`` signed by the direction of risk.
+        """
+        frames = [result.contributions_frame() for result in self.results]
+        return _interleave(frames, [len(result.alignment.slots) for result in self.results])
+
+    def explain(
+        self, sample: str | None = None, *, panel: str | None = None, by: str = "member"
+    ) -> Explanation:
+        """Say why a sample got its flag.
+
+        Parameters
+        ----------
+        sample : str, optional
+            Not needed where there is only one.
+        panel : str, optional
+            Its id; default all that were scored.
+        by : {"member", "pathway"}, default "member"
+
+        Returns
+        -------
+        Explanation
+            Printable; ``.sentences`` holds its parts.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such sample or panel in the result.
+        """
+        samples = self.expression.samples
+        if sample is None:
+            if len(samples) != 1:
+                raise NotFoundError(
+                    f"{len(samples)} samples: which one?", remedy=f"explain({samples[0]!r})"
+                )
+            sample = samples[0]
+        if str(sample) not in samples:
+            raise NotFoundError(
+                f"no sample {sample!r} in the table",
+                expected="one of " + ", ".join(samples[:5]) + (", ..." if len(samples) > 5 else ""),
+            )
+        chosen = [r for r in self.results if panel in (None, r.panel.id)]
+        if not chosen:
+            raise NotFoundError(
+                f"panel {panel!r} was not scored",
+                expected="one of " + ", ".join(r.panel.id for r in self.results),
+            )
+        row = samples.index(str(sample))
+        return Explanation(tuple(part for r in chosen for part in explain(r, row, by=by)))
+
+    def __repr__(self) -> str:
+        panels = ", ".join(result.panel.id for result in self.results)
+        counts = self.scores["flag"].value_counts().to_dict()
+        flags = ", ".join(f"{count} {flag}" for flag, count in counts.items())
+        return (
+            f"Assessment of {len(self.expression)} samples on {panels} "
+            f"against {self.reference.name}: {flags}"
+        )
+
+
+def score(
+    X: object,
+    *,
+    panel: PanelLike | Iterable[PanelLike],
+    reference: Reference | str | Path | None = None,
+    unit: Unit | None = None,
+    specimen: Specimen | None = None,
+    feature_names: Sequence[str] | None = None,
+    orientation: Orientation | None = None,
+    library_size: Sequence[float] | None = None,
+    duplicates: Duplicates | None = None,
+    aliases: Mapping[str, str] | None = None,
+    min_coverage: float = MIN_COVERAGE,
+) -> Assessment:
+    """Score samples on panels against a reference.
+
+    A sample's result depends on the panel, the reference and the sample, never on which other
+    samples are in the table (unless ``reference="cohort"`` asks for exactly that).
+
+    Parameters
+    ----------
+    X : Expression, DataFrame, Series, or array of shape (n_samples, n_features)
+        A frame in either orientation; a Series is one sample; an array needs
+        ``feature_names``.
+    panel : str, Path, Panel, or several of them
+        Ids of shipped panels, signature files, or ``"all"`` that fit the reference.
+    reference : str, Path or Reference
+        Id of a shipped reference, a file, or ``"cohort"``: the table itself.
+    unit : {"counts", "cpm", "log2", "ct", "delta_ct"}, optional
+        Inferred where the values leave no doubt.
+    specimen : {"tissue", "serum", "ev"}, default "tissue"
+    feature_names, orientation, library_size, duplicates, aliases
+        As for :func:`mirrisk.read`.
+    min_coverage : float, default 0.5
+        Share of a panel's weight that must be measured for a score.
+
+    Returns
+    -------
+    Assessment
+
+    Raises
+    ------
+    MirriskError
+        When table, panel and reference do not hold together; see its subclasses.
+
+    Notes
+    -----
+    "High" means the top tenth of the reference, not a probability of metastasis; "low" is no
+    reassurance. Research use only.
+    """
+    expression = as_expression(
+        X,
+        unit=unit,
+        specimen=specimen,
+        feature_names=feature_names,
+        orientation=orientation,
+        library_size=library_size,
+        duplicates=duplicates,
+        aliases=aliases,
+    )
+    if not 0 <= min_coverage <= 1:
+        raise MismatchError(f"min_coverage is {min_coverage}", expected="a share from 0 to 1")
+    wanted = None if panel == ALL else load_panels(panel)
+    fitted = _reference(reference, expression, wanted)
+    panels, skipped = (wanted, ()) if wanted is not None else _fitting_panels(fitted)
+    measured = fitted.measure(expression)
+    results = tuple(score_panel(p, fitted, measured, min_coverage=min_coverage) for p in panels)
+    notes = (*expression.notes, *measured.notes, *skipped, *_standing_notes(results, fitted))
+    return Assessment(results, fitted, expression, notes)
+
+
+def _reference(
+    reference: Reference | str | Path | None,
+    expression: Expression,
+    panels: tuple[Panel, ...] | None,
+) -> Reference:
+    if isinstance(reference, Reference):
+        return reference
+    if reference is None:
+        raise InvalidReferenceError(
+            'no reference: "low" and "high" mean nothing without one',
+            expected="one of " + ", ".join(shipped_references()) + ", a file, or cohort",
+            remedy="take a shipped reference if your samples were made like it, else fit your own: "
+            "mirrisk references fit TABLE --name NAME --out FILE",
+        )
+    if str(reference) == COHORT:
+        n = len(expression)
+        return Reference.fit(expression, name=f"{COHORT} (n={n})", panels=panels)
+    return Reference.load(reference)
+
+
+def _fitting_panels(reference: Reference) -> tuple[tuple[Panel, ...], tuple[str, ...]]:
+    """Return the shipped panels that a reference can serve, and why others are left out."""
+    panels, skipped = [], []
+    for panel in shipped_panels():
+        try:
+            reference.check_panel(panel)
+        except MismatchError as error:
+            skipped.append(f"panel {panel.id} left out: {error.what}")
+            continue
+        if panel.scorable(reference.specimen):
+            panels.append(panel)
+        else:
+            skipped.append(
+                f"panel {panel.id} left out: no direction is known in {reference.specimen}"
+            )
+    if not panels:
+        raise MismatchError(
+            f"no panel fits reference {reference.name!r}",
+            remedy="name a panel, or use another reference",
+        )
+    return tuple(panels), tuple(skipped)
+
+
+def _standing_notes(results: tuple[PanelResult, ...], reference: Reference) -> list[str]:
+    notes = [
+        f"panel {result.panel.id} is a single marker here: "
+        f"{result.alignment.member_names[0]} alone decides"
+        for result in results
+        if result.alignment.single_marker
+    ]
+    if reference.name.startswith(f"{COHORT} (n="):
+        notes.append(
+            f"the reference is this table itself ({reference.n} samples): a tenth of them is "
+            "flagged high even if all, or none, are at high risk"
+        )
+    return notes
+
+
+def _interleave(frames: list[pd.DataFrame], widths: int | list[int]) -> pd.DataFrame:
+    """Join frames of several panels so that rows go sample by sample."""
+    import numpy as np
+    import pandas as pd
+
+    if len(frames) == 1:
+        return frames[0]
+    sizes = [widths] * len(frames) if isinstance(widths, int) else widths
+    order = np.concatenate(
+        [np.repeat(np.arange(len(f) // w), w) for f, w in zip(frames, sizes, strict=True)]
+    )
+    joined = pd.concat(
+        [f.astype({c: object for c in f if f[c].dtype == "category"}) for f in frames]
+    )
+    return joined.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)

@@ -1,0 +1,70 @@
+"""Find panels and references by id or path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mirrisk.errors import NotFoundError
+from mirrisk.panel import Panel, shipped_panels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PanelLike = Panel | str | Path
+"""A panel, the id of a shipped one, or the path of a signature file."""
+
+
+def list_panels() -> list[str]:
+    """Return the ids of the panels that come with mirrisk.
+
+    Examples
+    --------
+    >>> list_panels()
+    ['breast', 'ewing_sarcoma', 'liver', 'lung', 'osteosarcoma', 'prostate', 'thyroid']
+    """
+    return [panel.id for panel in shipped_panels()]
+
+
+def load_panel(panel: PanelLike) -> Panel:
+    """Return a panel by the id of a shipped one, or from a signature file.
+
+    Parameters
+    ----------
+    panel : str or Path
+        ``"prostate"``, or ``"my_panel.toml"``; a Panel is returned as it is.
+
+    Raises
+    ------
+    NotFoundError
+        If there is neither.
+    InvalidPanelError
+        If the file breaks a rule of signature files.
+
+    Examples
+    --------
+    >>> load_panel("prostate").cancer
+    'prostate'
+    """
+    if isinstance(panel, Panel):
+        return panel
+    for shipped in shipped_panels():
+        if shipped.id == str(panel):
+            return shipped
+    path = Path(panel)
+    if not path.is_file():
+        raise NotFoundError(
+            f"no panel {str(panel)!r}",
+            expected="a signature file, or one of " + ", ".join(list_panels()),
+            remedy="`mirrisk panels list` shows what there is",
+        )
+    return Panel.from_toml(path)
+
+
+def load_panels(panels: PanelLike | Iterable[PanelLike]) -> tuple[Panel, ...]:
+    """Return one panel or several, in the order given, each once."""
+    several = [panels] if isinstance(panels, PanelLike) else list(panels)
+    loaded = {panel.id: panel for panel in map(load_panel, several)}
+    if not loaded:
+        raise NotFoundError("no panel was named", expected="one of " + ", ".join(list_panels()))
+    return tuple(loaded.values())

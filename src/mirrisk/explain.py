@@ -1,0 +1,338 @@
+"""A result in ordered sentences: the flag, what it rests on, what would change it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from scipy.special import ndtr
+
+from mirrisk.errors import NotFoundError
+from mirrisk.result import CUTOFFS, REASONS, STATUSES, WHYS, PanelResult
+from mirrisk.scoring import FLAGS
+
+if TYPE_CHECKING:
+    from mirrisk.alignment import Slot
+    from mirrisk.panel import Evidence, Member
+    from mirrisk.vocabulary import FloatArray
+
+Section = Literal["flag", "members", "not used", "fragility", "what would change it", "caveats"]
+
+LARGEST_CHANGE = 6.0
+"""Counterfactuals look as far as a 64-fold change of one member (log2 units or cycles)."""
+
+STEP = 0.05
+
+SCALE = {
+    "counts": "log2 CPM",
+    "cpm": "log2 CPM",
+    "log2": "log2",
+    "ct": "-Ct, normalised",
+    "delta_ct": "-delta Ct",
+}
+
+MEANING = {
+    "high": "among the top tenth of the reference, which is not a probability of metastasis",
+    "low": "among the bottom tenth of the reference, which is no reassurance",
+    "average": "between the bottom and the top tenth of the reference, which is no reassurance",
+    "indeterminate": "too near a cutoff, given what was measured and the size of the reference",
+    "not_scored": "no statement is made",
+}
+
+REASON_TEXT = {
+    "": "",
+    "near_cutoff": "the interval of the full panel's score crosses a cutoff",
+    "low_coverage": "too little of the panel's weight was measured",
+    "empty_sample": "the sample holds no reads or no measured miRNA",
+    "unit_or_platform": "the sample does not look like the reference's samples: another unit, "
+    "platform or protocol, or failed material",
+    "other_tissue": "the sample resembles another tissue more than the reference's",
+}
+
+STATUS_TEXT = {
+    "missing": "not measured",
+    "below_detection": "the library is too shallow for it",
+    "arm_not_resolved": "the table holds stem-loops, and this one is mostly the other arm",
+    "specimen": "its direction is not known in this specimen",
+    "contested": "the evidence contradicts itself",
+    "ambiguous": "the column's name fits more than one miRNA",
+}
+
+WHY_TEXT = {
+    "": "",
+    "not_in_table": "no column of the table",
+    "not_in_reference": "the reference's cohort did not measure it",
+    "not_measured": "empty for this sample",
+    "too_few_reads": "fewer than 10 reads to be expected at this sample's depth",
+}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Sentences in order, each with the section that it belongs to."""
+
+    sentences: tuple[tuple[Section, str], ...]
+
+    def __str__(self) -> str:
+        blocks = []
+        for section, group in groupby(self.sentences, key=lambda pair: pair[0]):
+            lines = [text for _, text in group]
+            title = section.capitalize()
+            blocks.append("\n".join([title, *(f"  {line}" for line in lines)]))
+        return "\n\n".join(blocks)
+
+    __repr__ = __str__
+
+
+def explain(
+    result: PanelResult, row: int, *, by: str = "member"
+) -> tuple[tuple[Section, str], ...]:
+    """Explain one sample's result on one panel.
+
+    Parameters
+    ----------
+    result : PanelResult
+    row : int
+        The sample's position.
+    by : {"member", "pathway"}
+
+    Raises
+    ------
+    NotFoundError
+        If ``by`` is neither.
+    """
+    if by not in ("member", "pathway"):
+        raise NotFoundError(f"by is {by!r}", expected="member | pathway")
+    one = _Sample(result, row)
+    said: list[tuple[Section, str]] = [("flag", text) for text in one.flag_sentences()]
+    if one.scored:
+        members = one.pathways() if by == "pathway" else one.members()
+        said += [("members", text) for text in members]
+    said += [("not used", text) for text in one.unused()]
+    if one.scored:
+        said += [("fragility", one.fragility())]
+        said += [("what would change it", one.counterfactual())]
+    said += [("caveats", text) for text in one.caveats()]
+    return tuple(said)
+
+
+class _Sample:
+    """One sample of a result, with the numbers that its sentences need."""
+
+    def __init__(self, result: PanelResult, row: int) -> None:
+        self.result, self.row = result, row
+        self.reference = result.reference
+        self.name = result.measured.expression.samples[row]
+        self.flag = FLAGS[result.flags[row]]
+        self.scored = self.flag != "not_scored"
+        values, percentiles, _ = result.slot_values()
+        self.values, self.percentiles = values[row], percentiles[row]
+        status, why = result.slot_status()
+        self.status = [STATUSES[i] for i in status[row]]
+        self.why = [WHYS[i] for i in why[row]]
+        slots = result.alignment.slots
+        self.contributions = np.zeros(len(slots))
+        self.contributions[list(result.alignment.scored)] = result.kernel.contributions[row]
+
+    # -- sections ---------------------------------------------------------------------------
+
+    def flag_sentences(self) -> list[str]:
+        panel, reference, kernel = self.result.panel, self.reference, self.result.kernel
+        reason = REASONS[self.result.reasons[self.row]]
+        word = self.flag.replace("_", " ").upper()
+        said = [f"Sample {self.name}: {word} on panel {panel.id} {panel.version} ({panel.title})."]
+        if self.scored:
+            score = float(self.result.score[self.row])
+            low, high = (float(bound[self.row]) for bound in kernel.interval)
+            said.append(
+                f"Score {score:+.2f}, {ordinal(ndtr(score))} percentile of reference "
+                f"{reference.name}; the full panel's score lies between {low:+.2f} and "
+                f"{high:+.2f} (80%), cutoffs are {CUTOFFS[0]:+.2f} and {CUTOFFS[1]:+.2f}."
+            )
+        if reason:
+            said.append(f"Reason: {REASON_TEXT[reason]}{self._nearest()}.")
+        said.append(f"This means {MEANING[self.flag]}.")
+        coverage = float(kernel.coverage[self.row])
+        said.append(f"{coverage:.0%} of the panel's weight in {reference.specimen} was measured.")
+        said.append(
+            f"Reference {reference.name}: {reference.n} samples, {reference.specimen}, "
+            f"{reference.cancer or 'cancer not stated'}, {reference.level}, {reference.unit}"
+            + (f"; {reference.protocol}" if reference.protocol else "")
+            + "."
+        )
+        if self.result.alignment.single_marker:
+            said.append("This is a single marker here: one member alone decides.")
+        return said
+
+    def members(self) -> list[str]:
+        """One sentence per measured miRNA, by the size of its member's contribution."""
+        used = [i for i, status in enumerate(self.status) if status == "used"]
+        total: dict[str, float] = {}
+        for i in used:
+            name = self._member(i).name
+            total[name] = total.get(name, 0.0) + self.contributions[i]
+        used.sort(key=lambda i: (-abs(total[self._member(i).name]), i))
+        return [self._mirna_sentence(i) for i in used]
+
+    def pathways(self) -> list[str]:
+        """Contributions added up by pathway; a miRNA of several counts in each."""
+        sums: dict[str, float] = {}
+        names: dict[str, list[str]] = {}
+        for i, status in enumerate(self.status):
+            if status == "used":
+                for pathway in self._member(i).pathways or ("no pathway stated",):
+                    sums[pathway] = sums.get(pathway, 0.0) + self.contributions[i]
+                    names.setdefault(pathway, []).append(self._slot(i).mirna.name)
+        order = sorted(sums, key=lambda pathway: -abs(sums[pathway]))
+        return [f"{sums[p]:+.2f}  {p}: {', '.join(names[p])}" for p in order]
+
+    def unused(self) -> list[str]:
+        said = []
+        for i, status in enumerate(self.status):
+            if status == "used":
+                continue
+            member = self._member(i)
+            why = WHY_TEXT[self.why[i]]
+            text = f"{self._slot(i).mirna.name} ({member.name}): {STATUS_TEXT[status]}"
+            text += f", {why}" if why else ""
+            if status == "specimen":
+                text += f" ({self.reference.specimen}; known in {', '.join(member.specimens)})"
+            if status == "contested" and member.ruling:
+                text += f". {member.ruling}"
+            said.append(text.rstrip(".") + ".")
+        return said
+
+    def fragility(self) -> str:
+        kernel, names = self.result.kernel, self.result.alignment.member_names
+        fragile = [n for n, yes in zip(names, kernel.fragile[self.row], strict=True) if yes]
+        m = int(kernel.present[self.row].sum())
+        if not fragile:
+            return f"None of the {m} members changes the flag when it alone is left out."
+        verb = "changes" if len(fragile) == 1 else "change"
+        return (
+            f"{len(fragile)} of {m} members {verb} the flag when left out alone: "
+            f"{', '.join(fragile)}."
+        )
+
+    def counterfactual(self) -> str:
+        """Find the smallest change of one member's level that changes the flag."""
+        best: tuple[float, int, float, str] | None = None
+        for position in np.flatnonzero(self.result.kernel.present[self.row]):
+            found = self._smallest_change(int(position))
+            if found and (best is None or abs(found[0]) < abs(best[2])):
+                best = (0.0, int(position), found[0], found[1])
+        if best is None:
+            return (
+                f"No change of a single member up to {2**LARGEST_CHANGE:.0f}-fold would "
+                "change the flag."
+            )
+        _, position, change, flag = best
+        name = self.result.alignment.member_names[position]
+        word = "higher" if change > 0 else "lower"
+        return (
+            f"The flag would be {flag.replace('_', ' ')} if {name} were "
+            f"{2 ** abs(change):.1f} times {word} ({abs(change):.2f} log2 units), "
+            "all else being equal: the smallest such change of one member."
+        )
+
+    def caveats(self) -> list[str]:
+        return [
+            f"Endpoint: {self.result.panel.endpoint}.",
+            *self.result.panel.caveats,
+            "Research use only: no panel of mirrisk is a validated diagnostic.",
+            f"Panel digest {self.result.panel.digest[:12]}, "
+            f"reference digest {self.reference.digest[:12]}.",
+        ]
+
+    # -- details ----------------------------------------------------------------------------
+
+    def _slot(self, i: int) -> Slot:
+        return self.result.alignment.slots[i]
+
+    def _member(self, i: int) -> Member:
+        return self._slot(i).member
+
+    def _nearest(self) -> str:
+        nearest = self.result.measured.nearest[self.row]
+        return f" (nearest: {nearest})" if nearest else ""
+
+    def _mirna_sentence(self, i: int) -> str:
+        slot, member = self._slot(i), self._member(i)
+        contribution = self.contributions[i]
+        column = "" if slot.matched == slot.mirna.name else f", column {slot.matched}"
+        effect = "raises" if contribution > 0 else "lowers"
+        scale = SCALE[self.reference.unit]
+        text = (
+            f"{contribution:+.2f}  {slot.mirna.name} ({member.name}{column}): "
+            f"{self.values[i]:.2f} {scale}, {ordinal(self.percentiles[i])} percentile; "
+            f"risk when {member.risk_when}, so this {effect} the score. "
+        )
+        return text + _support(member)
+
+    def _smallest_change(self, position: int) -> tuple[float, str] | None:
+        """Shift all of a member's levels together until the flag changes."""
+        alignment, reference = self.result.alignment, self.reference
+        columns = np.flatnonzero(alignment.members == position)
+        changes = np.arange(STEP, LARGEST_CHANGE + STEP, STEP)
+        changes = np.stack([changes, -changes], axis=1).reshape(-1)
+        z = np.repeat(self.result.z[[self.row]], len(changes), axis=0)
+        for column in columns:
+            i = alignment.scored[column]
+            if not np.isnan(z[0, column]):
+                quantiles = reference.quantile_maps[reference.position[self._slot(i).key]]
+                z[:, column] = quantiles.normal_score(self.values[i] + changes)
+        flags = self.result.rescore(z).flag
+        other = np.flatnonzero(flags != self.result.flags[self.row])
+        if not len(other):
+            return None
+        return float(changes[other[0]]), FLAGS[flags[other[0]]]
+
+
+def _support(member: Member) -> str:
+    """Say what a member's direction rests on: mechanism, evidence, confidence, specimen."""
+    parts = []
+    if member.targets:
+        parts.append(f"targets {', '.join(member.targets)}")
+    if member.pathways:
+        parts.append(f"pathways {', '.join(member.pathways)}")
+    mechanism = f"Mechanism: {'; '.join(parts)}. " if parts else ""
+    sources = "; ".join(filter(None, map(_source, member.evidence)))
+    about = "" if member.bone_specific else " (not about bone in particular)"
+    return (
+        f"{mechanism}Evidence{about}: {sources}. {member.status.capitalize()} "
+        f"(basis: {member.basis}), confidence {member.confidence}, "
+        f"holds in {', '.join(member.specimens)}."
+    )
+
+
+def _source(evidence: Evidence) -> str:
+    if evidence.study is None:
+        numbers = ", ".join(map(str, evidence.references))
+        return f"the review{f', its references {numbers}' if numbers else ''}"
+    study = evidence.study
+    who = " ".join(filter(None, (study.author, str(study.year or ""))))
+    where = f"doi:{study.doi}" if study.doi else (f"PMID {study.pmid}" if study.pmid else "")
+    name = ", ".join(filter(None, (who or study.title, where)))
+    return f"{name} ({evidence.read} read)" if name else ""
+
+
+def ordinal(share: float | FloatArray) -> str:
+    """Write a share from 0 to 1 as an ordinal percentile.
+
+    Examples
+    --------
+    >>> ordinal(0.93), ordinal(0.214), ordinal(0.9996)
+    ('93rd', '21st', 'above the 99th')
+    """
+    percent = float(share) * 100
+    if percent < 1:
+        return "below the 1st"
+    if percent > 99:
+        return "above the 99th"
+    number = round(percent)
+    ending = (
+        "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    )
+    return f"{number}{ending}"

@@ -1,0 +1,357 @@
+"""Expression: measured values of samples x features, with their unit, level and specimen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+
+from mirrisk import nomenclature
+from mirrisk.arrays import row_means, row_sums, take_columns
+from mirrisk.errors import InvalidExpressionError
+from mirrisk.vocabulary import Level, Specimen, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mirrisk.nomenclature import Resolution
+    from mirrisk.vocabulary import FloatArray, IntArray
+
+MIN_LIBRARY_MIRNAS = 100
+"""Counts of fewer miRNAs than this cannot be the whole library."""
+
+CPM_TOTAL = 1e6
+ROWS_FOR_INFERENCE = 100
+"""The unit is inferred from this many samples at the start of the table, whatever follows."""
+
+
+@dataclass(frozen=True)
+class FeatureIndex:
+    """What the columns of a table denote, found once per set of column names."""
+
+    features: tuple[str, ...]
+    resolutions: tuple[Resolution, ...]
+    level: Level
+
+    @cached_property
+    def at_level(self) -> IntArray:
+        """Columns that are miRNAs of the table's level, in canonical order (key, then name).
+
+        Sums run in this order, so that they cannot depend on the order of the file.
+        """
+        found = [
+            (resolution.key or "", self.features[column], column)
+            for column, resolution in enumerate(self.resolutions)
+            if resolution.is_mirna and resolution.level in (self.level, None)
+        ]
+        return np.array([column for _, _, column in sorted(found)], dtype=np.intp)
+
+    def columns_of(self, level: Level) -> Mapping[str, tuple[int, ...]]:
+        """Return key -> columns at a level; a mature table also has its stem-loops' (arms)."""
+        return self._mature_by_stem_loop if level != self.level else self._by_key
+
+    @cached_property
+    def _by_key(self) -> dict[str, tuple[int, ...]]:
+        return self._group("key")
+
+    @cached_property
+    def _mature_by_stem_loop(self) -> dict[str, tuple[int, ...]]:
+        return self._group("stem_loop") if self.level == "mature" else {}
+
+    def _group(self, attribute: str) -> dict[str, tuple[int, ...]]:
+        groups: dict[str, list[int]] = {}
+        for column in self.at_level:
+            key = getattr(self.resolutions[column], attribute)
+            if key is not None:
+                groups.setdefault(key, []).append(int(column))
+        return {key: tuple(columns) for key, columns in groups.items()}
+
+    @cached_property
+    def ambiguous(self) -> dict[str, str]:
+        """Candidate miRNA -> the column that may denote it, or another."""
+        return {
+            candidate: self.features[column]
+            for column, resolution in enumerate(self.resolutions)
+            if resolution.match == "ambiguous"
+            for candidate in resolution.candidates
+        }
+
+
+def index_features(
+    features: Sequence[str], level: Level | None = None, aliases: Mapping[str, str] | None = None
+) -> FeatureIndex:
+    """Resolve every column name; the level is that of most of them unless it is given."""
+    if aliases:
+        return _index(tuple(features), nomenclature.resolve_all(features, aliases), level)
+    return _index_cached(tuple(features), level)
+
+
+@lru_cache(maxsize=16)
+def _index_cached(features: tuple[str, ...], level: Level | None) -> FeatureIndex:
+    return _index(features, nomenclature.resolve_all(features), level)
+
+
+def _index(
+    features: tuple[str, ...], resolutions: tuple[Resolution, ...], level: Level | None
+) -> FeatureIndex:
+    if level is None:
+        stem_loops = sum(r.level == "stem-loop" for r in resolutions)
+        mature = sum(r.level == "mature" for r in resolutions)
+        level = "stem-loop" if stem_loops > mature else "mature"
+    return FeatureIndex(features, resolutions, level)
+
+
+@dataclass(frozen=True, eq=False)
+class Expression:
+    """Expression of samples x features, checked, in one unit, level and specimen.
+
+    Made by :func:`mirrisk.read` from files and by :func:`mirrisk.tables.as_expression` from
+    data frames and arrays.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+        As measured, in ``unit``; NaN is missing, never zero.
+    samples : tuple of str
+        Sample names, unique.
+    index : FeatureIndex
+        The columns and what they denote.
+    unit : {"counts", "cpm", "log2", "ct", "delta_ct"}
+        ``log2`` is log2(CPM + 1) or an array's log2 intensity; ``ct`` and ``delta_ct`` are
+        cycles, where fewer means more RNA.
+    specimen : {"tissue", "serum", "ev"}
+        What the RNA was taken from; ``ev`` are extracellular vesicles.
+    library_size : ndarray of shape (n_samples,), optional
+        All miRNA reads of each sample, where the table holds only some of them.
+    notes : tuple of str
+        What was found or decided while reading, in sentences.
+    """
+
+    values: FloatArray
+    samples: tuple[str, ...]
+    index: FeatureIndex
+    unit: Unit
+    specimen: Specimen = "tissue"
+    library_size: FloatArray | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        check_choice("unit", self.unit, get_args(Unit))
+        check_choice("specimen", self.specimen, get_args(Specimen))
+        if self.values.shape != (len(self.samples), len(self.index.features)):
+            raise InvalidExpressionError(
+                f"values have the shape {self.values.shape}",
+                expected=f"{len(self.samples)} samples x {len(self.index.features)} features",
+            )
+        _refuse_repeats(self.samples, "sample", "give every sample a name of its own")
+        _refuse_repeats(
+            self.index.features, "column", 'merge them: duplicates="sum" or duplicates="mean"'
+        )
+        if not len(self.index.at_level):
+            raise InvalidExpressionError(
+                "no column denotes a human miRNA",
+                where=f"columns {_some(self.index.features)}",
+                expected="names such as hsa-miR-21-5p, hsa-mir-21, MIMAT0000076 or MIR21",
+                remedy="run `mirrisk names TABLE` to see how each name was read",
+            )
+        if self.unit in ("counts", "cpm"):
+            self._check_linear()
+
+    def _check_linear(self) -> None:
+        self._check_cells(self.index.at_level, lowest=0.0)
+        if self.unit == "counts" and self.library_size is None:
+            found = len(self.index.columns_of(self.level))
+            if found < MIN_LIBRARY_MIRNAS:
+                raise InvalidExpressionError(
+                    f"counts of only {found} miRNAs: the size of the library is unknown",
+                    expected=f"the whole table (at least {MIN_LIBRARY_MIRNAS} miRNAs)",
+                    remedy="give the whole table, or library_size= (all miRNA reads per sample)",
+                )
+        fault = _wrong_total(self)
+        if fault:
+            raise InvalidExpressionError(
+                fault, expected=f"values in {self.unit}", remedy="state the table's real unit"
+            )
+
+    @property
+    def level(self) -> Level:
+        """Whether columns are mature miRNAs or stem-loops."""
+        return self.index.level
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Column names, as they stand in the table."""
+        return self.index.features
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @cached_property
+    def reads(self) -> FloatArray | None:
+        """All miRNA reads of each sample, None where the unit does not tell."""
+        if self.library_size is not None:
+            return self.library_size
+        return self.totals if self.unit == "counts" else None
+
+    @cached_property
+    def totals(self) -> FloatArray:
+        """Row sums over the miRNA columns, in canonical order: shape (n_samples,)."""
+        block = take_columns(self.values, self.index.at_level)
+        return row_sums(np.where(np.isnan(block), 0.0, block))
+
+    def log_values(self, keys: Sequence[str], level: Level) -> FloatArray:
+        """Return the log2-scale expression of some miRNAs.
+
+        Parameters
+        ----------
+        keys : sequence of str
+            Mature names, or stem-loop names without locus, as ``level`` says.
+        level : {"mature", "stem-loop"}
+            A mature table gives stem-loops by summing their arms; the reverse is impossible.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, len(keys))
+            log2(CPM + 1) of counts and CPM, log2 values as they are, Ct and delta-Ct with
+            their sign turned; in every case more means more RNA. NaN where not measured.
+        """
+        groups = self.index.columns_of(level)
+        result = np.full((len(self), len(keys)), np.nan)
+        single = [(j, groups[k][0]) for j, k in enumerate(keys) if len(groups.get(k, ())) == 1]
+        if single:
+            targets, columns = (list(part) for part in zip(*single, strict=True))
+            result[:, targets] = self._to_log(self._cells(columns))
+        for j, key in enumerate(keys):
+            if len(groups.get(key, ())) > 1:
+                result[:, j] = self._merged(groups[key], level)
+        return result
+
+    def _cells(self, columns: Sequence[int]) -> FloatArray:
+        """Return the cells of some columns; those of log and Ct units are checked here."""
+        if self.unit in ("counts", "cpm"):
+            return take_columns(self.values, columns)
+        self._check_cells(columns, lowest=-np.inf)
+        return take_columns(self.values, columns)
+
+    def _merged(self, columns: tuple[int, ...], level: Level) -> FloatArray:
+        """Merge several measurements of one molecule: molecules are summed, probes averaged."""
+        cells = self._cells(columns)
+        if self.unit in ("counts", "cpm"):
+            return self._to_log(row_sums(cells)[:, None])[:, 0]
+        logs = self._to_log(cells)
+        molecules: dict[str, list[int]] = {}
+        for position, column in enumerate(columns):
+            resolution = self.index.resolutions[column]
+            name = resolution.key if self.level == "mature" else resolution.canonical
+            molecules.setdefault(name or self.features[column], []).append(position)
+        means = np.stack(
+            [
+                row_means(logs[:, probes], ~np.isnan(logs[:, probes]))
+                for probes in molecules.values()
+            ],
+            axis=1,
+        )
+        if means.shape[1] == 1 or level == "mature":
+            return row_means(means, ~np.isnan(means))
+        offset = 1.0 if self.unit == "log2" else 0.0
+        return np.log2(row_sums(np.exp2(means) - offset) + offset)
+
+    def _to_log(self, cells: FloatArray) -> FloatArray:
+        if self.unit == "log2":
+            return cells
+        if self.unit in ("ct", "delta_ct"):
+            return -cells
+        totals = self.reads if self.unit == "counts" else np.full(len(self), CPM_TOTAL)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # A sample without a single read has no CPM: NaN, and is reported as empty.
+            return np.log2(cells / totals[:, None] * CPM_TOTAL + 1)  # type: ignore[index]
+
+    def _check_cells(self, columns: Sequence[int] | IntArray, lowest: float) -> None:
+        """Refuse infinite cells, and cells below ``lowest``, naming the first."""
+        cells = take_columns(self.values, columns)
+        bad = np.isinf(cells) | (cells < lowest)
+        if bad.any():
+            row, column = (int(part) for part in np.argwhere(bad)[0])
+            kind = "negative" if np.isfinite(cells[row, column]) else "infinite"
+            raise InvalidExpressionError(
+                f"{kind} value {cells[row, column]:g} ({int(bad.sum())} such cells in all)",
+                where=f"sample {self.samples[row]!r}, column {self.features[columns[column]]!r}",
+                expected=f"finite {self.unit}" + (", zero or more" if lowest == 0 else ""),
+                remedy="correct the cell, leave it empty if it was not measured, "
+                "or state the table's real unit",
+            )
+
+
+def check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
+    """Refuse a value outside a closed vocabulary, listing it."""
+    if value not in allowed:
+        raise InvalidExpressionError(f"{name} is {value!r}", expected=" | ".join(allowed))
+
+
+def _average(logs: FloatArray) -> FloatArray:
+    return row_means(logs, ~np.isnan(logs))
+
+
+def _refuse_repeats(names: Sequence[str], what: str, remedy: str) -> None:
+    if len(set(names)) == len(names):
+        return
+    seen: set[str] = set()
+    repeated = list(dict.fromkeys(name for name in names if name in seen or seen.add(name)))  # type: ignore[func-returns-value]
+    raise InvalidExpressionError(
+        f"{what} names occur more than once: {', '.join(map(repr, repeated))}",
+        expected=f"one {what} per name",
+        remedy=remedy,
+    )
+
+
+def _some(names: Sequence[str], limit: int = 4) -> str:
+    shown = ", ".join(repr(name) for name in names[:limit])
+    return shown + (f", ... ({len(names)} in all)" if len(names) > limit else "")
+
+
+def infer_unit(values: FloatArray, columns: IntArray) -> tuple[Unit, str]:
+    """Tell the unit of a table from its first samples, with the reason.
+
+    Raises
+    ------
+    InvalidExpressionError
+        Where the values do not settle it.
+    """
+    cells = values[:ROWS_FOR_INFERENCE, columns]
+    measured = cells[np.isfinite(cells)]
+    if measured.size and measured.min() >= 0:
+        totals = np.nansum(cells, axis=1)
+        if bool((measured == np.floor(measured)).all()) and np.median(totals) >= 1e4:
+            return "counts", "whole numbers, zero or more"
+        if _near_million(totals):
+            return "cpm", "every sample adds up to a million"
+        if measured.max() < 64 and _near_million(np.nansum(np.exp2(cells) - 1, axis=1)):
+            return "log2", "2^x - 1 adds up to a million in every sample"
+    low, high = (measured.min(), measured.max()) if measured.size else (np.nan, np.nan)
+    raise InvalidExpressionError(
+        f"the unit of the table is not clear from its values (from {low:.4g} to {high:.4g})",
+        expected="one of " + " | ".join(get_args(Unit)),
+        remedy='say which: unit="..." in Python, --unit on the command line',
+    )
+
+
+def _near_million(totals: FloatArray) -> bool:
+    return bool((np.abs(totals / CPM_TOTAL - 1) < 0.01).all())
+
+
+def _wrong_total(expression: Expression) -> str:
+    """Say what betrays counts declared as CPM, or the reverse; empty where nothing does."""
+    cells = expression.values[:ROWS_FOR_INFERENCE, expression.index.at_level]
+    whole = bool(np.all((cells == np.floor(cells)) | np.isnan(cells)))
+    totals = expression.totals[:ROWS_FOR_INFERENCE]
+    if expression.unit == "counts" and not whole and _near_million(totals):
+        return "declared as counts, but every sample adds up to a million: these are CPM"
+    if expression.unit == "cpm" and not _near_million(totals):
+        worst = float(totals.max())
+        if worst > 1.01 * CPM_TOTAL:
+            return f"declared as CPM, but a sample adds up to {worst:.4g}, more than a million"
+        if whole and totals.any():
+            return "declared as CPM, but all values are whole numbers: these look like counts"
+    return ""

@@ -1,0 +1,255 @@
+"""Does a sample look as if it were made like the reference? Depth, composition, scale, tissue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mirrisk.arrays import row_means, row_medians, row_sums, take_columns
+
+if TYPE_CHECKING:
+    from mirrisk.vocabulary import BoolArray, FloatArray
+
+MIN_READS = 10
+"""A miRNA that a library of this size would show with fewer reads is below detection."""
+
+MIN_SHARED = 50
+"""Fitness is not checked on fewer shared expressed miRNAs."""
+
+MIN_SHARED_COMPOSITION = 100
+"""Composition is not corrected on fewer shared expressed miRNAs."""
+
+MIN_DETECTED_COMPOSITION = 30
+"""... nor where fewer than this many of them can be seen at the sample's depth."""
+
+SCALE_LIMITS = (0.8, 1.25)
+"""Bounds of a sample's slope on the reference's profile. A log of another base gives 0.69 (ln)
+or 0.30 (log10); tumours of six TCGA cohorts lie between 0.83 and 1.11 on any of the six."""
+
+EXPRESSED_LOG2_CPM = float(np.log2(10 + 1))
+EXPRESSED_LIMIT = 300
+MIN_SHARE_MEASURED = 0.9
+MIN_SD = 0.1
+FOLDS = 5
+CPM_TOTAL = 1e6
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The expressed miRNAs of a reference: what an ordinary sample made like it looks like.
+
+    Parameters
+    ----------
+    keys : tuple of str
+        miRNAs at the reference's level.
+    median : ndarray of shape (n_keys,)
+        Median log2-scale expression: the frozen centre that composition is measured against.
+    mean, sd : ndarray of shape (n_keys,)
+        Mean and standard deviation after the correction of composition.
+    """
+
+    keys: tuple[str, ...]
+    median: FloatArray
+    mean: FloatArray
+    sd: FloatArray
+
+    def composition_shift(self, logs: FloatArray, seen: BoolArray) -> FloatArray:
+        """Return each sample's median log-ratio to the reference, 0 where it cannot be told.
+
+        The median of ratios of Anders and Huber (2010, doi:10.1186/gb-2010-11-10-r106) with
+        the reference's medians frozen, so that no other sample has a say.
+
+        Parameters
+        ----------
+        logs : ndarray of shape (n_samples, n_keys)
+            log2(CPM + 1) of the profile's miRNAs.
+        seen : ndarray of shape (n_samples, n_keys)
+            Where a miRNA was measured and the library is deep enough for it.
+        """
+        shared = ~np.isnan(logs)
+        usable = (shared.sum(axis=1) >= MIN_SHARED_COMPOSITION) & (
+            seen.sum(axis=1) >= MIN_DETECTED_COMPOSITION
+        )
+        shift = np.zeros(len(logs))
+        if usable.any():
+            ratios = np.where(seen[usable], logs[usable] - self.median, np.nan)
+            shift[usable] = row_medians(ratios)
+        return shift
+
+    def distance(self, logs: FloatArray, seen: BoolArray) -> FloatArray:
+        """Return the mean squared z-score of each sample over the miRNAs seen; NaN if too few."""
+        z = np.where(seen, (logs - self.mean) / self.sd, 0.0)
+        count = seen.sum(axis=1)
+        return np.where(count >= MIN_SHARED, row_sums(z * z) / np.maximum(count, 1), np.nan)
+
+    def slope(self, logs: FloatArray, seen: BoolArray) -> FloatArray:
+        """Return the slope of each sample on the reference's means, weighted by 1/variance.
+
+        It is 1 for a sample on the reference's scale, whatever its composition.
+        """
+        weight = np.where(seen, 1 / self.sd**2, 0.0)
+        total = np.maximum(row_sums(weight), 1e-300)
+        centred = self.mean - (row_sums(weight * self.mean) / total)[:, None]
+        y = np.where(seen, logs, 0.0)
+        top = row_sums(weight * centred * y)
+        bottom = row_sums(weight * centred * self.mean)
+        enough = seen.sum(axis=1) >= MIN_SHARED
+        return np.where(enough, top / np.where(bottom > 0, bottom, 1.0), np.nan)
+
+
+def fit_profile(
+    keys: tuple[str, ...], logs: FloatArray, reads: FloatArray | None, *, sequencing: bool
+) -> Profile:
+    """Learn the profile of a cohort's expressed miRNAs.
+
+    Parameters
+    ----------
+    keys : tuple of str
+        All miRNAs of the cohort.
+    logs : ndarray of shape (n_samples, n_keys)
+        Log2-scale expression; NaN where not measured.
+    reads : ndarray of shape (n_samples,), optional
+        Library sizes.
+    sequencing : bool
+        Whether values are log2(CPM + 1): expressed then means a median of at least 10 CPM and
+        composition is corrected; elsewhere the highest medians are taken, the rest being noise.
+    """
+    common = (~np.isnan(logs)).mean(axis=0) >= MIN_SHARE_MEASURED
+    medians = np.full(len(keys), -np.inf)
+    medians[common] = np.nanmedian(logs[:, common], axis=0)
+    if sequencing:
+        chosen = np.flatnonzero(medians >= EXPRESSED_LOG2_CPM)
+    else:
+        highest = np.argsort(-medians, kind="stable")[: min(EXPRESSED_LIMIT, int(common.sum()))]
+        chosen = np.sort(highest)
+    part = take_columns(logs, chosen)
+    median = medians[chosen]
+    profile = Profile(tuple(keys[i] for i in chosen), median, median, np.ones(len(chosen)))
+    seen = visible(part, median, reads)
+    values = part
+    if sequencing:
+        values = part - profile.composition_shift(part, seen)[:, None]
+    count = np.maximum(seen.sum(axis=0), 2)
+    mean = np.where(seen, values, 0.0).sum(axis=0) / count
+    squares = np.where(seen, values - mean, 0.0) ** 2
+    sd = np.maximum(np.sqrt(squares.sum(axis=0) / (count - 1)), MIN_SD)
+    return replace(profile, mean=mean, sd=sd)
+
+
+def out_of_fold_distances(
+    keys: tuple[str, ...], logs: FloatArray, reads: FloatArray | None, *, sequencing: bool
+) -> FloatArray:
+    """Return each sample's distance to a profile that it had no part in (five folds)."""
+    n = len(logs)
+    fold_of = np.random.default_rng(0).permutation(n) % FOLDS
+    distances = np.full(n, np.nan)
+    for fold in range(FOLDS):
+        held = fold_of == fold
+        if not held.any() or (~held).sum() < 2:
+            continue
+        others = None if reads is None else reads[~held]
+        profile = fit_profile(keys, logs[~held], others, sequencing=sequencing)
+        part = take_columns(logs[held], [keys.index(key) for key in profile.keys])
+        seen = visible(part, profile.median, None if reads is None else reads[held])
+        if sequencing:
+            part = part - profile.composition_shift(part, seen)[:, None]
+        distances[held] = profile.distance(part, seen)
+    return distances
+
+
+def visible(logs: FloatArray, median: FloatArray, reads: FloatArray | None) -> BoolArray:
+    """Tell what was measured in a library deep enough for it; both of shape (samples, keys)."""
+    measured = ~np.isnan(logs)
+    return measured if reads is None else measured & ~below_detection(median, reads)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The profiles of the other shipped references, to tell a sample of another tissue.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The references; the first is the owner's own.
+    keys : tuple of str
+        The miRNAs compared.
+    centre, scale : ndarray of shape (n_keys,)
+        Mean of the profiles, pooled standard deviation within references.
+    profiles : ndarray of shape (n_references, n_keys)
+        Mean expression in each reference.
+    threshold : float
+        The margin below which a sample is refused.
+    """
+
+    names: tuple[str, ...]
+    keys: tuple[str, ...]
+    centre: FloatArray
+    scale: FloatArray
+    profiles: FloatArray
+    threshold: float
+
+    def margin(self, logs: FloatArray) -> tuple[FloatArray, list[str]]:
+        """Return how much better the own profile correlates than the best other, and its name.
+
+        Parameters
+        ----------
+        logs : ndarray of shape (n_samples, n_keys)
+            Log2-scale expression after the correction of composition; NaN is left out.
+        """
+        seen = ~np.isnan(logs)
+        z = (logs - self.centre) / self.scale
+        correlations = np.stack(
+            [_correlation(z, (p - self.centre) / self.scale, seen) for p in self.profiles]
+        )
+        best = correlations[1:].argmax(axis=0)
+        margin = correlations[0] - correlations[1:].max(axis=0)
+        margin = np.where(seen.sum(axis=1) >= MIN_SHARED, margin, np.nan)
+        return margin, [self.names[1 + i] for i in best]
+
+
+def below_detection(median: FloatArray, reads: FloatArray) -> BoolArray:
+    """Tell which miRNAs a library of this size cannot show reliably.
+
+    Parameters
+    ----------
+    median : ndarray of shape (n_features,)
+        Median log2(CPM + 1) in the reference.
+    reads : ndarray of shape (n_samples,)
+        Library sizes.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features)
+        True where the reference's median stands for fewer than ``MIN_READS`` reads.
+    """
+    expected = (np.exp2(median) - 1) / CPM_TOTAL * reads[:, None]
+    return expected < MIN_READS
+
+
+def distance_threshold(out_of_fold: FloatArray) -> float:
+    """Return the mean squared z-score above which a sample is refused.
+
+    The 99th percentile of the values that the reference's own samples have out of fold; of
+    fewer than 100 samples, where that percentile is their maximum, the larger of it and
+    median + 3 MAD, both of the logarithms.
+    """
+    out_of_fold = out_of_fold[~np.isnan(out_of_fold)]
+    if not len(out_of_fold):
+        return float("inf")
+    if len(out_of_fold) >= 100:
+        return float(np.percentile(out_of_fold, 99))
+    logs = np.log(out_of_fold)
+    median = np.median(logs)
+    mad = 1.4826 * np.median(np.abs(logs - median))
+    return float(np.exp(max(logs.max(), median + 3 * mad)))
+
+
+def _correlation(z: FloatArray, profile: FloatArray, seen: BoolArray) -> FloatArray:
+    """Pearson correlation of each row with a profile over the cells seen."""
+    x = np.where(seen, z - row_means(z, seen)[:, None], 0.0)
+    spread = np.broadcast_to(profile, seen.shape)
+    y = np.where(seen, spread - row_means(spread, seen)[:, None], 0.0)
+    norm = np.sqrt(row_sums(x * x) * row_sums(y * y))
+    return row_sums(x * y) / np.maximum(norm, 1e-300)

@@ -1,0 +1,130 @@
+"""Distributions of features in a reference, and a value's place in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+if TYPE_CHECKING:
+    from mirrisk.vocabulary import FloatArray
+
+LEVELS = np.linspace(0.0, 1.0, 101)
+"""The probabilities of a grid's 101 points."""
+
+DECIMALS = 4
+"""Grid values are rounded, so that equal values stay equal in the file."""
+
+TAIL_LIMIT = 2.0
+"""How far, in normal scores, a value beyond the reference's extremes can go past them."""
+
+
+def fit_grid(values: FloatArray) -> FloatArray:
+    """Return the 101 quantiles of one feature's measured values.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_measured,)
+        No NaN.
+
+    Returns
+    -------
+    ndarray of shape (101,)
+    """
+    return np.round(np.quantile(values, LEVELS), DECIMALS)
+
+
+@dataclass(frozen=True)
+class QuantileMap:
+    """The monotone map from values to percentiles and normal scores of one feature.
+
+    Equal neighbouring quantiles (a flat run, as the zeros of a rare miRNA make it) share their
+    mid-rank. The smallest and the largest of n values stand at 0.5/n and 1 - 0.5/n. Beyond
+    them the normal score goes on linearly, one unit per standard deviation, at most
+    ``TAIL_LIMIT`` further, so that a lower value always means a lower score.
+
+    Parameters
+    ----------
+    grid : ndarray of shape (101,)
+        Quantiles at 0, 1, ..., 100%.
+    sd : float
+        Standard deviation of the feature, in the grid's unit.
+    n : int
+        Number of values that made the grid.
+    """
+
+    knots: FloatArray
+    probabilities: FloatArray
+    sd: float
+
+    @classmethod
+    def from_grid(cls, grid: FloatArray, sd: float, n: int) -> QuantileMap:
+        """Build the map from a stored grid."""
+        knots, first, count = np.unique(grid, return_index=True, return_counts=True)
+        probabilities = (LEVELS[first] + LEVELS[first + count - 1]) / 2
+        return cls(knots, np.clip(probabilities, 0.5 / n, 1 - 0.5 / n), max(sd, 1e-6))
+
+    def percentile(self, values: FloatArray) -> FloatArray:
+        """Return the share of the reference below each value (mid-rank), between 0 and 1."""
+        return np.interp(values, self.knots, self.probabilities)
+
+    def normal_score(self, values: FloatArray) -> FloatArray:
+        """Return each value's normal score; NaN stays NaN."""
+        below = np.clip((self.knots[0] - values) / self.sd, 0, TAIL_LIMIT)
+        above = np.clip((values - self.knots[-1]) / self.sd, 0, TAIL_LIMIT)
+        return ndtri(self.percentile(values)) - below + above
+
+    def value_at(self, z: float) -> float:
+        """Return the value whose normal score is ``z`` (the inverse, for counterfactuals)."""
+        lowest, highest = ndtri(self.probabilities[[0, -1]])
+        inside = np.interp(ndtr(z), self.probabilities, self.knots)
+        return float(inside + (min(z - lowest, 0) + max(z - highest, 0)) * self.sd)
+
+
+def fit_distributions(values: FloatArray) -> dict[str, FloatArray]:
+    """Learn the distributions of some features and how they move together.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+        NaN where not measured.
+
+    Returns
+    -------
+    dict
+        ``grids`` (n_features, 101), ``sd`` and ``measured`` (n_features,), and the ``mean``
+        (n_features,) and shrunken ``covariance`` (n_features, n_features) of the normal scores.
+    """
+    grids, sds, counts, scores = [], [], [], []
+    for column in values.T:
+        measured = column[~np.isnan(column)]
+        grids.append(fit_grid(measured))
+        sds.append(np.round(measured.std(ddof=1), 4))
+        counts.append(len(measured))
+        scores.append(QuantileMap.from_grid(grids[-1], sds[-1], counts[-1]).normal_score(column))
+    z = np.column_stack(scores)
+    mean = np.nanmean(z, axis=0)
+    return {
+        "grids": np.array(grids),
+        "sd": np.array(sds),
+        "measured": np.array(counts, dtype=float),
+        "mean": mean,
+        "covariance": _covariance(z - mean),
+    }
+
+
+def _covariance(centred: FloatArray) -> FloatArray:
+    """Shrunken covariance of centred scores with gaps.
+
+    Gaps are filled with the mean, which shrinks the variance of a feature measured in a share f
+    of the samples by f: that is undone by rows and columns, so the matrix stays positive
+    semidefinite.
+    """
+    from sklearn.covariance import ledoit_wolf  # only fitting pays for this import
+
+    measured = ~np.isnan(centred)
+    matrix, _ = ledoit_wolf(np.where(measured, centred, 0.0), assume_centered=True)
+    inflate = 1 / np.sqrt(measured.mean(axis=0))
+    return np.asarray(matrix * np.outer(inflate, inflate))

@@ -1,0 +1,291 @@
+"""The result of one panel on one table against one reference: arrays, and the frames they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from mirrisk.alignment import Alignment, Status, Why, align
+from mirrisk.arrays import take_columns
+from mirrisk.scoring import FLAGS, Scores, score_samples
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mirrisk.panel import Panel
+    from mirrisk.reference import Measured, Reference
+    from mirrisk.vocabulary import FloatArray, IntArray
+
+Reason = Literal[
+    "",
+    "near_cutoff",
+    "low_coverage",
+    "empty_sample",
+    "unit_or_platform",
+    "other_tissue",
+]
+"""Why a sample has the flag ``indeterminate`` (near_cutoff) or ``not_scored`` (the others)."""
+
+CUTOFFS = (float(ndtri(0.1)), float(ndtri(0.9)))
+"""Default cutoffs: the 10th and 90th percentile of the reference."""
+
+MIN_COVERAGE = 0.5
+
+SCORE_COLUMNS = (
+    "sample",
+    "panel",
+    "panel_version",
+    "score",
+    "percentile",
+    "probability",
+    "flag",
+    "reason",
+    "coverage",
+    "score_low",
+    "score_high",
+    "fragile",
+    "reference",
+    "panel_digest",
+    "reference_digest",
+)
+
+CONTRIBUTION_COLUMNS = (
+    "sample",
+    "panel",
+    "member",
+    "mirna",
+    "matched",
+    "value",
+    "percentile",
+    "z",
+    "weight",
+    "contribution",
+    "status",
+    "reason",
+)
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+WHYS: tuple[Why, ...] = get_args(Why)
+REASONS: tuple[Reason, ...] = get_args(Reason)
+
+
+@dataclass(frozen=True, eq=False)
+class PanelResult:
+    """Scores and contributions of every sample on one panel.
+
+    Attributes
+    ----------
+    alignment : Alignment
+    reference : Reference
+    measured : Measured
+        The table as the reference sees it.
+    z : ndarray of shape (n_samples, n_scored)
+        Normal scores of the scored slots; NaN where not used for a sample.
+    kernel : Scores
+        What the kernel found, before samples that do not fit the reference are withdrawn.
+    """
+
+    alignment: Alignment
+    reference: Reference
+    measured: Measured
+    z: FloatArray
+    kernel: Scores
+    min_coverage: float
+
+    @property
+    def panel(self) -> Panel:
+        """The panel."""
+        return self.alignment.panel
+
+    @cached_property
+    def reasons(self) -> IntArray:
+        """Positions in ``REASONS``, one per sample."""
+        unfit = np.array([REASONS.index(reason) for reason in self.measured.unfit], dtype=np.intp)  # type: ignore[arg-type]
+        flag = self.kernel.flag
+        own = np.zeros(len(flag), dtype=np.intp)
+        own[flag == FLAGS.index("indeterminate")] = REASONS.index("near_cutoff")
+        own[flag == FLAGS.index("not_scored")] = REASONS.index("low_coverage")
+        return np.where(unfit > 0, unfit, own)
+
+    @cached_property
+    def flags(self) -> IntArray:
+        """Positions in ``FLAGS``, one per sample."""
+        unfit = np.array([bool(reason) for reason in self.measured.unfit], dtype=bool)
+        return np.where(unfit, FLAGS.index("not_scored"), self.kernel.flag)
+
+    @property
+    def scored(self) -> Any:
+        """Whether each sample has a score."""
+        return self.flags != FLAGS.index("not_scored")
+
+    @property
+    def score(self) -> FloatArray:
+        """Scores; NaN where a sample was not scored."""
+        return np.where(self.scored, self.kernel.score, np.nan)
+
+    def scores_frame(self) -> pd.DataFrame:
+        """Return one row per sample, with the columns of ``scores.csv``."""
+        import pandas as pd
+
+        n = len(self.flags)
+        scored = self.scored
+        low, high = self.kernel.interval
+        constant = {
+            "panel": self.panel.id,
+            "panel_version": self.panel.version,
+            "reference": self.reference.name,
+            "panel_digest": self.panel.digest,
+            "reference_digest": self.reference.digest,
+        }
+        data: dict[str, Any] = {
+            "sample": list(self.measured.expression.samples),
+            "score": self.score,
+            "percentile": ndtr(self.score),
+            "probability": np.full(n, np.nan),
+            "flag": np.array(FLAGS, dtype=object)[self.flags],
+            "reason": np.array(REASONS, dtype=object)[self.reasons],
+            "coverage": self.kernel.coverage,
+            "score_low": np.where(scored, low, np.nan),
+            "score_high": np.where(scored, high, np.nan),
+            "fragile": self._fragile(),
+        }
+        data |= {name: np.full(n, value, dtype=object) for name, value in constant.items()}
+        return pd.DataFrame({name: data[name] for name in SCORE_COLUMNS})
+
+    def _fragile(self) -> Any:
+        """Return "k/m" per sample: k of its m measured members change the flag alone."""
+        width = self.kernel.fragile.shape[1] + 1
+        k, m = self.kernel.fragile.sum(axis=1), self.kernel.present.sum(axis=1)
+        words = np.array([f"{i // width}/{i % width}" for i in range(width * width)], dtype=object)
+        return np.where(self.scored, words[k * width + m], "")
+
+    def contributions_frame(self) -> pd.DataFrame:
+        """Return one row per sample and mature miRNA of the panel, used or not."""
+        import pandas as pd
+
+        slots = self.alignment.slots
+        n, s = len(self.flags), len(slots)
+        values, percentiles, z = self.slot_values()
+        status, why = self.slot_status()
+        contributions = np.full((n, s), np.nan)
+        weights = np.full((n, s), np.nan)
+        scored = list(self.alignment.scored)
+        used = status[:, scored] == STATUSES.index("used")
+        weights[:, scored] = np.where(used, self.alignment.weights, np.nan)
+        counted = used & self.scored[:, None]
+        contributions[:, scored] = np.where(counted, self.kernel.contributions, np.nan)
+
+        def per_slot(words: list[str]) -> pd.Categorical:
+            codes, names = _codes(words)
+            return pd.Categorical.from_codes(np.tile(codes, n), categories=names)
+
+        samples = pd.Index(self.measured.expression.samples)
+        data = {
+            "sample": pd.Categorical.from_codes(np.repeat(np.arange(n), s), categories=samples),
+            "panel": per_slot([self.panel.id] * s),
+            "member": per_slot([slot.member.name for slot in slots]),
+            "mirna": per_slot([slot.mirna.name for slot in slots]),
+            "matched": per_slot([slot.matched for slot in slots]),
+            "value": values.reshape(-1),
+            "percentile": percentiles.reshape(-1),
+            "z": z.reshape(-1),
+            "weight": weights.reshape(-1),
+            "contribution": contributions.reshape(-1),
+            "status": pd.Categorical.from_codes(status.reshape(-1), categories=list(STATUSES)),
+            "reason": pd.Categorical.from_codes(why.reshape(-1), categories=list(WHYS)),
+        }
+        return pd.DataFrame(data)
+
+    def slot_values(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return value, percentile and normal score per sample and slot, used or not."""
+        shape = (len(self.flags), len(self.alignment.slots))
+        values, percentiles, z = (np.full(shape, np.nan) for _ in range(3))
+        maps, position = self.reference.quantile_maps, self.reference.position
+        for s, slot in enumerate(self.alignment.slots):
+            if slot.key in position:
+                column = self.measured.values[:, position[slot.key]]
+                quantiles = maps[position[slot.key]]
+                values[:, s] = column
+                percentiles[:, s] = quantiles.percentile(column)
+                z[:, s] = quantiles.normal_score(column)
+        return values, percentiles, z
+
+    def slot_status(self) -> tuple[IntArray, IntArray]:
+        """Return positions in ``STATUSES`` and ``WHYS`` per sample and slot."""
+        slots, n = self.alignment.slots, len(self.flags)
+        status = np.tile([STATUSES.index(slot.status) for slot in slots], (n, 1))
+        why = np.tile([WHYS.index(slot.why) for slot in slots], (n, 1))
+        for s, slot in enumerate(slots):
+            if slot.status == "used":
+                column = self.reference.position[slot.key]
+                absent = np.isnan(self.measured.values[:, column])
+                shallow = self.measured.too_shallow[:, column] & ~absent
+                status[absent, s], why[absent, s] = (
+                    STATUSES.index("missing"),
+                    WHYS.index("not_measured"),
+                )
+                status[shallow, s], why[shallow, s] = (
+                    STATUSES.index("below_detection"),
+                    WHYS.index("too_few_reads"),
+                )
+        return status, why
+
+    def rescore(self, z: FloatArray) -> Scores:
+        """Score other normal scores of the same slots, as "what if" asks for."""
+        return _kernel(self.alignment, self.reference, z, self.min_coverage)
+
+
+def score_panel(
+    panel: Panel, reference: Reference, measured: Measured, *, min_coverage: float = MIN_COVERAGE
+) -> PanelResult:
+    """Score a table, as one reference sees it, on one panel.
+
+    Raises
+    ------
+    MismatchError
+        If the panel is not one for this reference or specimen.
+    """
+    reference.check_panel(panel)
+    alignment = align(
+        panel,
+        specimen=reference.specimen,
+        level=reference.level,
+        reference_keys=reference.position,
+        index=measured.expression.index,
+    )
+    columns = [reference.position[alignment.slots[i].key] for i in alignment.scored]
+    values = take_columns(measured.values, columns)
+    shallow = take_columns(measured.too_shallow, columns)
+    values = np.where(shallow, np.nan, values)
+    z = np.empty(values.shape)
+    for j, column in enumerate(columns):
+        z[:, j] = reference.quantile_maps[column].normal_score(values[:, j])
+    kernel = _kernel(alignment, reference, z, min_coverage)
+    return PanelResult(alignment, reference, measured, z, kernel, min_coverage)
+
+
+def _kernel(
+    alignment: Alignment, reference: Reference, z: FloatArray, min_coverage: float
+) -> Scores:
+    columns = [reference.position[alignment.slots[i].key] for i in alignment.scored]
+    return score_samples(
+        z,
+        weights=alignment.weights,
+        shares=alignment.shares,
+        members=alignment.members,
+        mean=reference.mean[columns],
+        covariance=reference.covariance[np.ix_(columns, columns)],
+        n_reference=reference.n,
+        cutoffs=CUTOFFS,
+        min_coverage=min_coverage,
+    )
+
+
+def _codes(words: list[str]) -> tuple[IntArray, list[str]]:
+    names = list(dict.fromkeys(words))
+    position = {name: i for i, name in enumerate(names)}
+    return np.array([position[word] for word in words], dtype=np.intp), names

@@ -1,0 +1,111 @@
+"""Build the shipped references from a folder that holds the TCGA cohorts.
+
+    python tools/build_references.py FOLDER
+
+FOLDER/data/tcga_<cohort>_counts.csv.gz holds raw stem-loop counts (samples x stem-loops) and
+tcga_<cohort>_labels.csv the column ``sample_type``; primary tumours are taken. Written are
+summary statistics only, one JSON per cohort, to src/mirrisk/references/.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mirrisk.expression import Expression
+from mirrisk.fitness import Contrast
+from mirrisk.reference import Reference
+
+COHORTS = {
+    "tcga-brca": "breast",
+    "tcga-lihc": "liver",
+    "tcga-luad": "lung",
+    "tcga-lusc": "lung",
+    "tcga-prad": "prostate",
+    "tcga-thca": "thyroid",
+}
+PROTOCOL = (
+    "The Cancer Genome Atlas, primary tumours, small RNA-seq (BCGSC pipeline), raw read counts of "
+    "miRBase v16 stem-loops"
+)
+MARGIN_PERCENTILE = 0.5
+TARGET = Path(__file__).parents[1] / "src" / "mirrisk" / "references"
+
+
+def primary_tumours(folder: Path, name: str) -> pd.DataFrame:
+    """Return the counts of a cohort's primary tumours."""
+    stem = folder / "data" / name.replace("-", "_")
+    counts = pd.read_csv(f"{stem}_counts.csv.gz", index_col="sample")
+    labels = pd.read_csv(f"{stem}_labels.csv", index_col="sample")
+    return counts.loc[labels.loc[counts.index, "sample_type"] == "primary"]
+
+
+def fit(counts: pd.DataFrame, name: str) -> Reference:
+    """Fit one cohort's reference, without the contrast to the others."""
+    cancer = COHORTS[name]
+    return Reference.fit(counts, unit="counts", name=name, cancer=cancer, protocol=PROTOCOL)
+
+
+def add_contrasts(
+    references: dict[str, Reference], cohorts: dict[str, Expression]
+) -> dict[str, Reference]:
+    """Teach each reference the profiles of the others, on the miRNAs expressed in any of them."""
+    keys = tuple(sorted({key for r in references.values() for key in r.profile.keys}))
+    values = {name: corrected(references[name], cohorts[name], keys) for name in references}
+    profiles = {name: matrix.mean(axis=0) for name, matrix in values.items()}
+    centre = np.mean(list(profiles.values()), axis=0)
+    scale = np.sqrt(np.mean([matrix.var(axis=0) for matrix in values.values()], axis=0))
+    scale = np.maximum(scale, 0.1)
+    result = {}
+    for name, reference in references.items():
+        order = (name, *(other for other in references if other != name))
+        contrast = Contrast(
+            names=order,
+            keys=keys,
+            centre=centre,
+            scale=scale,
+            profiles=np.stack([profiles[other] for other in order]),
+            threshold=0.0,
+        )
+        margin, _ = contrast.margin(values[name])
+        threshold = min(0.0, float(np.percentile(margin, MARGIN_PERCENTILE)))
+        final = Contrast(**(vars(contrast) | {"threshold": threshold}))
+        result[name] = reference.with_contrast(final)
+    return result
+
+
+def corrected(
+    reference: Reference, expression: Expression, keys: tuple[str, ...]
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Return log2(CPM + 1) of some miRNAs after the correction of composition."""
+    return expression.log_values(keys, reference.level) - reference.shift(expression)[:, None]
+
+
+def build(cohorts: dict[str, pd.DataFrame]) -> dict[str, Reference]:
+    """Fit the references of several cohorts, contrasts included."""
+    from mirrisk.tables import as_expression
+
+    references = {name: fit(counts, name) for name, counts in cohorts.items()}
+    tables = {name: as_expression(counts, unit="counts") for name, counts in cohorts.items()}
+    return add_contrasts(references, tables)
+
+
+def main() -> None:
+    """Build and write all six."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--out", type=Path, default=TARGET)
+    arguments = parser.parse_args()
+    cohorts = {name: primary_tumours(arguments.folder, name) for name in COHORTS}
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for name, reference in build(cohorts).items():
+        path = arguments.out / f"{name}.json"
+        reference.save(path)
+        print(f"{name}: {reference.n} samples, {path.stat().st_size / 1024:.0f} KB")
+
+
+if __name__ == "__main__":
+    main()
