@@ -238,7 +238,7 @@ def build(folder: Path) -> list[dict[str, str]]:
 
 def main() -> None:
     """Write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     rows = build(parser.parse_args().folder)
     with OUTPUT.open("w", encoding="utf-8", newline="") as file:

@@ -40,7 +40,7 @@ DECORATIONS = (
 class Names(NamedTuple):
     """Every name of every human entry of miRBase, and which entries yield a panel miRNA."""
 
-    index: dict[str, frozenset[str]]
+    mature_index: dict[str, frozenset[str]]
     hairpin_index: dict[str, frozenset[str]]
     panel: frozenset[str]
     name_of: dict[str, str]
@@ -110,7 +110,7 @@ def true_accessions(raw: str, platform: str, names: Names) -> frozenset[str]:
     name = re.sub(r"(hsa-(?:mir-\d+|let-7)[a-z])(\d)$", r"\1-\2", name)
     if STEM_LOOP_PLATFORMS.search(platform):
         return names.hairpin_index.get(name, frozenset())
-    return names.index.get(name) or names.hairpin_index.get(name, frozenset())
+    return names.mature_index.get(name) or names.hairpin_index.get(name, frozenset())
 
 
 def measure(platform: str, truths: dict[str, frozenset[str]], names: Names) -> Row:
@@ -168,7 +168,7 @@ def author_rows(folder: Path) -> Iterator[Row]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     rows = sorted(header_rows(folder)) + list(author_rows(folder))

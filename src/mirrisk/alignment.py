@@ -59,18 +59,23 @@ class Alignment:
 
     @property
     def scored(self) -> tuple[int, ...]:
-        """Positions of the slots that the full panel consists of here (weight not 0)."""
+        """Positions of ``scored_slots`` among ``slots``."""
         return tuple(i for i, slot in enumerate(self.slots) if slot.weight != 0)
+
+    @property
+    def scored_slots(self) -> tuple[Slot, ...]:
+        """The slots that the full panel consists of here."""
+        return tuple(slot for slot in self.slots if slot.weight != 0)
 
     @property
     def weights(self) -> FloatArray:
         """Signed weights of the scored slots."""
-        return np.array([self.slots[i].weight for i in self.scored])
+        return np.array([slot.weight for slot in self.scored_slots])
 
     @property
     def shares(self) -> FloatArray:
         """What each scored slot adds to the coverage when it is measured."""
-        return np.array([self.slots[i].share for i in self.scored])
+        return np.array([slot.share for slot in self.scored_slots])
 
     @property
     def members(self) -> IntArray:
@@ -83,7 +88,7 @@ class Alignment:
     @property
     def member_names(self) -> tuple[str, ...]:
         """Names of the members that have a scored slot, in panel order."""
-        return tuple(dict.fromkeys(self.slots[i].member.name for i in self.scored))
+        return tuple(dict.fromkeys(slot.member.name for slot in self.scored_slots))
 
     @property
     def single_marker(self) -> bool:

@@ -283,7 +283,7 @@ class _Sample:
             if not np.isnan(z[0, column]):
                 quantiles = reference.quantile_maps[reference.position[self._slot(i).key]]
                 z[:, column] = quantiles.normal_score(self.values[i] + changes)
-        flags = self.result.rescore(z).flag
+        flags = self.result.what_if(self.row, z).flag
         other = np.flatnonzero(flags != self.result.flags[self.row])
         if not len(other):
             return None

@@ -10,7 +10,6 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from mirrisk.alignment import Alignment, Status, Why, align
-from mirrisk.arrays import take_columns
 from mirrisk.scoring import FLAGS, Scores, score_samples
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from mirrisk.panel import Panel
     from mirrisk.reference import Measured, Reference
-    from mirrisk.vocabulary import FloatArray, IntArray
+    from mirrisk.vocabulary import BoolArray, FloatArray, IntArray
 
 Reason = Literal[
     "",
@@ -84,7 +83,7 @@ class PanelResult:
     measured : Measured
         The table as the reference sees it.
     z : ndarray of shape (n_samples, n_scored)
-        Normal scores of the scored slots; NaN where not used for a sample.
+        Normal scores of the scored slots; NaN where not measured.
     kernel : Scores
         What the kernel found, before samples that do not fit the reference are withdrawn.
     """
@@ -234,9 +233,12 @@ class PanelResult:
                 )
         return status, why
 
-    def rescore(self, z: FloatArray) -> Scores:
-        """Score other normal scores of the same slots, as "what if" asks for."""
-        return _kernel(self.alignment, self.reference, z, self.min_coverage)
+    def what_if(self, row: int, z: FloatArray) -> Scores:
+        """Score other normal scores of one sample, given in rows."""
+        columns = [self.reference.position[slot.key] for slot in self.alignment.scored_slots]
+        visible = ~self.measured.too_shallow[[row]][:, columns]
+        visible = np.repeat(visible, len(z), axis=0)
+        return _kernel(self.alignment, self.reference, z, visible, self.min_coverage)
 
 
 def score_panel(
@@ -257,23 +259,26 @@ def score_panel(
         reference_keys=reference.position,
         index=measured.expression.index,
     )
-    columns = [reference.position[alignment.slots[i].key] for i in alignment.scored]
-    values = take_columns(measured.values, columns)
-    shallow = take_columns(measured.too_shallow, columns)
-    values = np.where(shallow, np.nan, values)
-    z = np.empty(values.shape)
+    columns = [reference.position[slot.key] for slot in alignment.scored_slots]
+    z = np.empty((len(measured.expression), len(columns)))
     for j, column in enumerate(columns):
-        z[:, j] = reference.quantile_maps[column].normal_score(values[:, j])
-    kernel = _kernel(alignment, reference, z, min_coverage)
+        z[:, j] = reference.quantile_maps[column].normal_score(measured.values[:, column])
+    visible = ~measured.too_shallow[:, columns]
+    kernel = _kernel(alignment, reference, z, visible, min_coverage)
     return PanelResult(alignment, reference, measured, z, kernel, min_coverage)
 
 
 def _kernel(
-    alignment: Alignment, reference: Reference, z: FloatArray, min_coverage: float
+    alignment: Alignment,
+    reference: Reference,
+    z: FloatArray,
+    visible: BoolArray,
+    min_coverage: float,
 ) -> Scores:
-    columns = [reference.position[alignment.slots[i].key] for i in alignment.scored]
+    columns = [reference.position[slot.key] for slot in alignment.scored_slots]
     return score_samples(
         z,
+        visible,
         weights=alignment.weights,
         shares=alignment.shares,
         members=alignment.members,

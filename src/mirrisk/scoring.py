@@ -2,7 +2,10 @@
 
 Notation, for the F features that a panel consists of in a specimen: z the normal scores in the
 reference, mu and C their mean and covariance there, a the signed weights. NaN marks what was not
-measured. The full panel's score is a'(z - mu) / sqrt(a'Ca), N(0, 1) in the reference.
+measured. The full panel's score is a'(z - mu) / sqrt(a'Ca), N(0, 1) in the reference. Features
+that a sample's library is too shallow to show carry no information: for that sample they are no
+part of the full panel, and lower its coverage. Features that are missing could have been measured:
+they are part of it, and widen the interval.
 """
 
 from __future__ import annotations
@@ -71,6 +74,7 @@ class Scores:
 
 def score_samples(
     z: FloatArray,
+    visible: BoolArray,
     *,
     weights: FloatArray,
     shares: FloatArray,
@@ -87,6 +91,8 @@ def score_samples(
     ----------
     z : ndarray of shape (n_samples, n_features)
         Normal scores in the reference; NaN where not measured.
+    visible : ndarray of bool, shape (n_samples, n_features)
+        False where the library is too shallow for a feature, whatever was read.
     weights, shares, members : ndarray of shape (n_features,)
         Signed weight, part of the panel's weight, and position of the member of each feature.
     mean, covariance : ndarray of shape (n_features,) and (n_features, n_features)
@@ -98,61 +104,67 @@ def score_samples(
     min_coverage : float
         Below it a sample is not scored.
     """
-    measured = ~np.isnan(z)
+    measured = visible & ~np.isnan(z)
     centred = np.where(measured, z - mean, 0.0)
-    patterns, pattern_of = _patterns(measured)
-    norm = np.sqrt(_variances(patterns, weights, covariance))[pattern_of]
+    patterns = _Patterns(measured, visible)
+    norm = np.sqrt(patterns.spread(_variances(patterns.measured * weights, covariance)))
     contributions = centred * weights / norm[:, None]
     coverage = row_sums(measured * shares)
     # Shares are fractions: 0.5 of the weight must not fail for the last bit of a sum.
-    enough = coverage >= min_coverage - 1e-9
-    enough &= measured.any(axis=1)
-    expected, sd = _full_score(centred, patterns, pattern_of, weights, covariance, n_reference)
-    flag = np.where(enough, _flags(expected, sd, cutoffs), FLAGS.index("not_scored"))
+    enough = (coverage >= min_coverage - 1e-9) & measured.any(axis=1)
+
+    def flags_of(kept: FloatArray) -> tuple[FloatArray, FloatArray, IntArray]:
+        expected, sd = _full_score(centred, patterns, kept, covariance, n_reference)
+        return expected, sd, _flags(expected, sd, cutoffs)
+
+    expected, sd, flag = flags_of(weights)
     present = np.zeros((len(z), int(members.max()) + 1), dtype=bool)
     fragile = present.copy()
     for member in range(present.shape[1]):
         present[:, member] = measured[:, members == member].any(axis=1)
         without = np.where(members == member, 0.0, weights)
-        if without.any():
-            kept = patterns & (members != member)
-            changed = _flags(
-                *_full_score(centred, kept, pattern_of, without, covariance, n_reference), cutoffs
-            )
-            fragile[:, member] = changed != flag
-        else:
-            fragile[:, member] = True  # nothing is left of a single marker
+        # Of a single marker nothing is left.
+        fragile[:, member] = not without.any() or flags_of(without)[2] != flag
+    fragile |= present.sum(axis=1, keepdims=True) == 1
     fragile &= present & enough[:, None]
     return Scores(
         score=np.where(enough, row_sums(contributions), np.nan),
         expected=np.where(enough, expected, np.nan),
         sd=np.where(enough, sd, np.nan),
         coverage=coverage,
-        flag=flag,
+        flag=np.where(enough, flag, FLAGS.index("not_scored")),
         present=present,
         fragile=fragile,
         contributions=contributions,
     )
 
 
-def _patterns(measured: BoolArray) -> tuple[BoolArray, IntArray]:
-    """Return the distinct patterns of what was measured, and each sample's pattern."""
-    packed = np.packbits(measured, axis=1)
-    _, first, pattern_of = np.unique(packed, axis=0, return_index=True, return_inverse=True)
-    return measured[first], pattern_of.reshape(-1)
+class _Patterns:
+    """The distinct combinations of what was measured and what was visible.
+
+    What depends on the combination alone is computed once for each, and spread to its samples.
+    """
+
+    def __init__(self, measured: BoolArray, visible: BoolArray) -> None:
+        packed = np.packbits(np.concatenate([measured, visible], axis=1), axis=1)
+        _, first, of_sample = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+        self.measured, self.visible = measured[first], visible[first]
+        self.of_sample: IntArray = of_sample.reshape(-1)
+
+    def spread(self, per_pattern: FloatArray) -> FloatArray:
+        """Give each sample its pattern's value."""
+        return per_pattern[self.of_sample]
 
 
-def _variances(patterns: BoolArray, weights: FloatArray, covariance: FloatArray) -> FloatArray:
-    """Variance of the weighted sum over each pattern's features."""
-    masked = patterns * weights
-    quadratic = row_sums(np.stack([row_sums(m * covariance) for m in masked]) * masked)
+def _variances(weights: FloatArray, covariance: FloatArray) -> FloatArray:
+    """Return a'Ca for each row a."""
+    quadratic = np.array([a @ covariance @ a for a in weights])
     return np.maximum(quadratic, MIN_VARIANCE)
 
 
 def _full_score(
     centred: FloatArray,
-    patterns: BoolArray,
-    pattern_of: IntArray,
+    patterns: _Patterns,
     weights: FloatArray,
     covariance: FloatArray,
     n_reference: int,
@@ -162,14 +174,15 @@ def _full_score(
     The Gaussian conditional of the features not measured, and the reference's own sampling
     error: a standardised score s from n samples has a variance of about (1 + s^2 / 2) / n.
     """
-    total = max(float(weights @ covariance @ weights), MIN_VARIANCE)
-    coefficients = np.empty(patterns.shape)
-    variances = np.empty(len(patterns))
-    for row, seen in enumerate(patterns):
-        coefficients[row], variances[row] = _conditional(seen, weights, covariance)
-    scale = np.sqrt(total)
-    expected = row_sums(centred * coefficients[pattern_of]) / scale
-    variance = variances[pattern_of] / total + (1 + expected**2 / 2) / n_reference
+    full = patterns.visible * weights
+    total = _variances(full, covariance)
+    coefficients = np.empty(full.shape)
+    hidden = np.empty(len(full))
+    for row, (seen, a) in enumerate(zip(patterns.measured, full, strict=True)):
+        coefficients[row], hidden[row] = _conditional(seen & (a != 0), a, covariance)
+    coefficients /= np.sqrt(total)[:, None]
+    expected = row_sums(centred * patterns.spread(coefficients))
+    variance = patterns.spread(hidden / total) + (1 + expected**2 / 2) / n_reference
     return expected, np.sqrt(variance)
 
 

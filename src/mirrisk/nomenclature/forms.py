@@ -82,6 +82,9 @@ _CONTROL = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
+#: Longer than any name, also one merged from dozens; what is longer is no name.
+LONGEST_NAME = 500
+
 _PLAIN = str.maketrans(
     {
         **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),  # hyphens, dashes, minus

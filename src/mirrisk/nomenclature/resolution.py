@@ -191,10 +191,10 @@ def suggest(name: str) -> str | None:
     'hsa-miR-21-5p'
     """
     text = forms.plain(name).lower()
-    if resolve(name).match != "unknown" or not re.search(r"m.?i?r.*\d|hsa", text):
+    if resolve(name).match != "unknown" or not re.search(r"(?:mi|mr|hsa).*\d", text):
         return None
     known = _suggestible()
-    near = difflib.get_close_matches(text, known, n=1, cutoff=0.75)
+    near = difflib.get_close_matches(text, known, n=1, cutoff=0.7)
     return known[near[0]] if near else None
 
 
@@ -213,6 +213,8 @@ def _suggestible() -> Mapping[str, str]:
 def _resolve(name: str, untold: Level) -> Resolution:
     """Resolve without aliases; ``untold`` is the level of a name that tells none."""
     text = forms.plain(name)
+    if len(text) > forms.LONGEST_NAME:
+        return _unresolved(name, "unknown")
     accessions = [found["id"].upper() for found in _ACCESSION.finditer(text)]
     if accessions:
         rest = _ACCESSION.sub("", text).lstrip("-_.|,;: ")
@@ -381,7 +383,8 @@ def _with_aliases(name: str, found: Resolution, aliases: Mapping[str, str]) -> R
 @lru_cache(maxsize=_CACHED_NAMES)
 def _untold(name: str) -> str | None:
     """Return 'let' or 'mir' for a name that does not tell its level, None for others."""
-    read = forms.read_forms(forms.plain(name))
+    text = forms.plain(name)
+    read = forms.read_forms(text) if len(text) <= forms.LONGEST_NAME else ()
     return None if len(read) != 1 or read[0].level_is_told else read[0].base[:3]
 
 
