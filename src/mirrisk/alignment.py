@@ -136,10 +136,10 @@ def align(
     """
     usable = panel.scorable(specimen)
     if not usable:
-        holds = sorted({s for member in panel.members for s in member.specimens})
+        known_in = sorted({s for member in panel.members for s in member.specimens})
         raise MismatchError(
             f"panel {panel.id!r} has no member whose direction is known in {specimen}",
-            expected=f"specimen {' or '.join(holds)}",
+            expected=f"specimen {' or '.join(known_in)}",
             remedy="choose another panel; directions are never carried over between specimens",
         )
     columns = index.columns_of(level)
@@ -151,7 +151,8 @@ def align(
         known = sum(key in reference_keys for key in keys)
         for mirna, key in zip(member.mirnas, keys, strict=True):
             status, why = _status(member, mirna, key, specimen, reference_keys, index, columns)
-            counts = member in usable and key is not None and key in reference_keys
+            holds = member.scored and specimen in member.specimens
+            counts = holds and key is not None and key in reference_keys
             slots.append(
                 Slot(
                     member=member,

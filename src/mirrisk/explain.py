@@ -205,9 +205,9 @@ class _Sample:
         return said
 
     def fragility(self) -> str:
-        kernel, names = self.result.kernel, self.result.alignment.member_names
-        fragile = [n for n, yes in zip(names, kernel.fragile[self.row], strict=True) if yes]
-        m = int(kernel.present[self.row].sum())
+        names = self.result.alignment.member_names
+        fragile = [n for n, yes in zip(names, self.result.fragile[self.row], strict=True) if yes]
+        m = int(self.result.present[self.row].sum())
         if not fragile:
             return f"None of the {m} members changes the flag when it alone is left out."
         verb = "changes" if len(fragile) == 1 else "change"
@@ -219,7 +219,7 @@ class _Sample:
     def counterfactual(self) -> str:
         """Find the smallest change of one member's level that changes the flag."""
         best: tuple[float, int, float, str] | None = None
-        for position in np.flatnonzero(self.result.kernel.present[self.row]):
+        for position in np.flatnonzero(self.result.present[self.row]):
             found = self._smallest_change(int(position))
             if found and (best is None or abs(found[0]) < abs(best[2])):
                 best = (0.0, int(position), found[0], found[1])

@@ -160,7 +160,8 @@ class Expression:
             self._check_linear()
 
     def _check_linear(self) -> None:
-        self._check_cells(self.index.at_level, lowest=0.0)
+        columns = self.index.at_level
+        self._check_cells(take_columns(self.values, columns), columns, lowest=0.0)
         if self.unit == "counts" and self.library_size is None:
             found = len(self.index.columns_of(self.level))
             if found < MIN_LIBRARY_MIRNAS:
@@ -230,10 +231,10 @@ class Expression:
 
     def _cells(self, columns: Sequence[int]) -> FloatArray:
         """Return the cells of some columns; those of log and Ct units are checked here."""
-        if self.unit in ("counts", "cpm"):
-            return take_columns(self.values, columns)
-        self._check_cells(columns, lowest=-np.inf)
-        return take_columns(self.values, columns)
+        cells = take_columns(self.values, columns)
+        if self.unit not in ("counts", "cpm"):
+            self._check_cells(cells, columns, lowest=-np.inf)
+        return cells
 
     def _merged(self, columns: tuple[int, ...], level: Level) -> FloatArray:
         """Merge several measurements of one molecule: molecules are summed, probes averaged."""
@@ -268,9 +269,10 @@ class Expression:
             # A sample without a single read has no CPM: NaN, and is reported as empty.
             return np.log2(cells / totals[:, None] * CPM_TOTAL + 1)  # type: ignore[index]
 
-    def _check_cells(self, columns: Sequence[int] | IntArray, lowest: float) -> None:
+    def _check_cells(
+        self, cells: FloatArray, columns: Sequence[int] | IntArray, lowest: float
+    ) -> None:
         """Refuse infinite cells, and cells below ``lowest``, naming the first."""
-        cells = take_columns(self.values, columns)
         bad = np.isinf(cells) | (cells < lowest)
         if bad.any():
             row, column = (int(part) for part in np.argwhere(bad)[0])

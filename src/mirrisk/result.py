@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from mirrisk.alignment import Alignment, Status, Why, align
-from mirrisk.scoring import FLAGS, Scores, score_samples
+from mirrisk.scoring import FLAGS, Composite, Scores, fragile_members, score_samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,8 +82,12 @@ class PanelResult:
     reference : Reference
     measured : Measured
         The table as the reference sees it.
+    composite : Composite
+        The panel and the reference as the kernel takes them.
     z : ndarray of shape (n_samples, n_scored)
         Normal scores of the scored slots; NaN where not measured.
+    visible : ndarray of bool, shape (n_samples, n_scored)
+        False where a sample's library is too shallow for a slot.
     kernel : Scores
         What the kernel found, before samples that do not fit the reference are withdrawn.
     """
@@ -91,7 +95,9 @@ class PanelResult:
     alignment: Alignment
     reference: Reference
     measured: Measured
+    composite: Composite
     z: FloatArray
+    visible: BoolArray
     kernel: Scores
     min_coverage: float
 
@@ -126,6 +132,20 @@ class PanelResult:
         """Scores; NaN where a sample was not scored."""
         return np.where(self.scored, self.kernel.score, np.nan)
 
+    @property
+    def fragile(self) -> BoolArray:
+        """Members whose removal alone changes the flag: shape (n_samples, n_members)."""
+        return self._members[0]
+
+    @property
+    def present(self) -> BoolArray:
+        """Members of which anything was measured: shape (n_samples, n_members)."""
+        return self._members[1]
+
+    @cached_property
+    def _members(self) -> tuple[BoolArray, BoolArray]:
+        return fragile_members(self.z, self.visible, self.composite, self.flags)
+
     def scores_frame(self) -> pd.DataFrame:
         """Return one row per sample, with the columns of ``scores.csv``."""
         import pandas as pd
@@ -157,8 +177,8 @@ class PanelResult:
 
     def _fragile(self) -> Any:
         """Return "k/m" per sample: k of its m measured members change the flag alone."""
-        width = self.kernel.fragile.shape[1] + 1
-        k, m = self.kernel.fragile.sum(axis=1), self.kernel.present.sum(axis=1)
+        width = self.present.shape[1] + 1
+        k, m = self.fragile.sum(axis=1), self.present.sum(axis=1)
         words = np.array([f"{i // width}/{i % width}" for i in range(width * width)], dtype=object)
         return np.where(self.scored, words[k * width + m], "")
 
@@ -235,10 +255,8 @@ class PanelResult:
 
     def what_if(self, row: int, z: FloatArray) -> Scores:
         """Score other normal scores of one sample, given in rows."""
-        columns = [self.reference.position[slot.key] for slot in self.alignment.scored_slots]
-        visible = ~self.measured.too_shallow[[row]][:, columns]
-        visible = np.repeat(visible, len(z), axis=0)
-        return _kernel(self.alignment, self.reference, z, visible, self.min_coverage)
+        visible = np.repeat(self.visible[[row]], len(z), axis=0)
+        return score_samples(z, visible, self.composite, min_coverage=self.min_coverage)
 
 
 def score_panel(
@@ -260,25 +278,7 @@ def score_panel(
         index=measured.expression.index,
     )
     columns = [reference.position[slot.key] for slot in alignment.scored_slots]
-    z = np.empty((len(measured.expression), len(columns)))
-    for j, column in enumerate(columns):
-        z[:, j] = reference.quantile_maps[column].normal_score(measured.values[:, column])
-    visible = ~measured.too_shallow[:, columns]
-    kernel = _kernel(alignment, reference, z, visible, min_coverage)
-    return PanelResult(alignment, reference, measured, z, kernel, min_coverage)
-
-
-def _kernel(
-    alignment: Alignment,
-    reference: Reference,
-    z: FloatArray,
-    visible: BoolArray,
-    min_coverage: float,
-) -> Scores:
-    columns = [reference.position[slot.key] for slot in alignment.scored_slots]
-    return score_samples(
-        z,
-        visible,
+    composite = Composite(
         weights=alignment.weights,
         shares=alignment.shares,
         members=alignment.members,
@@ -286,8 +286,13 @@ def _kernel(
         covariance=reference.covariance[np.ix_(columns, columns)],
         n_reference=reference.n,
         cutoffs=CUTOFFS,
-        min_coverage=min_coverage,
     )
+    z = np.empty((len(measured.expression), len(columns)))
+    for j, column in enumerate(columns):
+        z[:, j] = reference.quantile_maps[column].normal_score(measured.values[:, column])
+    visible = ~measured.too_shallow[:, columns]
+    kernel = score_samples(z, visible, composite, min_coverage=min_coverage)
+    return PanelResult(alignment, reference, measured, composite, z, visible, kernel, min_coverage)
 
 
 def _codes(words: list[str]) -> tuple[IntArray, list[str]]:

@@ -10,7 +10,7 @@ they are part of it, and widen the interval.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -35,8 +35,37 @@ INTERVAL = 0.8
 
 
 @dataclass(frozen=True)
+class Composite:
+    """A panel laid over a reference, as arrays over its F features.
+
+    Parameters
+    ----------
+    weights, shares, members : ndarray of shape (F,)
+        Signed weight, part of the panel's weight, and position of the member of each feature.
+    mean, covariance : ndarray of shape (F,) and (F, F)
+        Of the normal scores in the reference.
+    n_reference : int
+        Samples of the reference; its sampling error is part of the interval.
+    cutoffs : (float, float)
+        Scores at or below the first are low, at or above the second high.
+    """
+
+    weights: FloatArray
+    shares: FloatArray
+    members: IntArray
+    mean: FloatArray
+    covariance: FloatArray
+    n_reference: int
+    cutoffs: tuple[float, float]
+
+    def without(self, member: int) -> Composite:
+        """Return the panel less one member, whose features get no weight."""
+        return replace(self, weights=np.where(self.members == member, 0.0, self.weights))
+
+
+@dataclass(frozen=True)
 class Scores:
-    """What the kernel finds for n samples, m members, F features.
+    """What the kernel finds for n samples on F features.
 
     Attributes
     ----------
@@ -48,10 +77,6 @@ class Scores:
         Share of the panel's weight that was measured, 0 to 1.
     flag : ndarray of shape (n,)
         Positions in ``FLAGS``.
-    present : ndarray of bool, shape (n, m)
-        Members of which anything was measured.
-    fragile : ndarray of bool, shape (n, m)
-        Where leaving out one member alone changes the flag.
     contributions : ndarray of shape (n, F)
         Sum to the score; 0 where not measured.
     """
@@ -61,8 +86,6 @@ class Scores:
     sd: FloatArray
     coverage: FloatArray
     flag: IntArray
-    present: BoolArray
-    fragile: BoolArray
     contributions: FloatArray
 
     @property
@@ -73,17 +96,7 @@ class Scores:
 
 
 def score_samples(
-    z: FloatArray,
-    visible: BoolArray,
-    *,
-    weights: FloatArray,
-    shares: FloatArray,
-    members: IntArray,
-    mean: FloatArray,
-    covariance: FloatArray,
-    n_reference: int,
-    cutoffs: tuple[float, float],
-    min_coverage: float,
+    z: FloatArray, visible: BoolArray, panel: Composite, *, min_coverage: float
 ) -> Scores:
     """Score samples on one panel.
 
@@ -93,50 +106,63 @@ def score_samples(
         Normal scores in the reference; NaN where not measured.
     visible : ndarray of bool, shape (n_samples, n_features)
         False where the library is too shallow for a feature, whatever was read.
-    weights, shares, members : ndarray of shape (n_features,)
-        Signed weight, part of the panel's weight, and position of the member of each feature.
-    mean, covariance : ndarray of shape (n_features,) and (n_features, n_features)
-        Of the normal scores in the reference.
-    n_reference : int
-        Samples of the reference; its sampling error is part of the interval.
-    cutoffs : (float, float)
-        Scores at or below the first are low, at or above the second high.
+    panel : Composite
     min_coverage : float
         Below it a sample is not scored.
     """
     measured = visible & ~np.isnan(z)
-    centred = np.where(measured, z - mean, 0.0)
+    centred = np.where(measured, z - panel.mean, 0.0)
     patterns = _Patterns(measured, visible)
-    norm = np.sqrt(patterns.spread(_variances(patterns.measured * weights, covariance)))
-    contributions = centred * weights / norm[:, None]
-    coverage = row_sums(measured * shares)
+    variances = _variances(patterns.measured * panel.weights, panel.covariance)
+    norm = patterns.spread(np.sqrt(variances))
+    contributions = centred * panel.weights / norm[:, None]
+    coverage = row_sums(measured * panel.shares)
     # Shares are fractions: 0.5 of the weight must not fail for the last bit of a sum.
     enough = (coverage >= min_coverage - 1e-9) & measured.any(axis=1)
-
-    def flags_of(kept: FloatArray) -> tuple[FloatArray, FloatArray, IntArray]:
-        expected, sd = _full_score(centred, patterns, kept, covariance, n_reference)
-        return expected, sd, _flags(expected, sd, cutoffs)
-
-    expected, sd, flag = flags_of(weights)
-    present = np.zeros((len(z), int(members.max()) + 1), dtype=bool)
-    fragile = present.copy()
-    for member in range(present.shape[1]):
-        present[:, member] = measured[:, members == member].any(axis=1)
-        without = np.where(members == member, 0.0, weights)
-        # Of a single marker nothing is left.
-        fragile[:, member] = not without.any() or flags_of(without)[2] != flag
-    fragile |= present.sum(axis=1, keepdims=True) == 1
-    fragile &= present & enough[:, None]
+    expected, sd = _full_score(centred, patterns, panel)
+    flag = _flags(expected, sd, panel.cutoffs)
     return Scores(
         score=np.where(enough, row_sums(contributions), np.nan),
         expected=np.where(enough, expected, np.nan),
         sd=np.where(enough, sd, np.nan),
         coverage=coverage,
         flag=np.where(enough, flag, FLAGS.index("not_scored")),
-        present=present,
-        fragile=fragile,
         contributions=contributions,
     )
+
+
+def fragile_members(
+    z: FloatArray, visible: BoolArray, panel: Composite, flag: IntArray
+) -> tuple[BoolArray, BoolArray]:
+    """Tell which members' removal alone changes each sample's flag.
+
+    Parameters
+    ----------
+    z, visible, panel
+        As for :func:`score_samples`.
+    flag : ndarray of shape (n_samples,)
+        Positions in ``FLAGS``; a sample that is not scored has no fragile member.
+
+    Returns
+    -------
+    fragile, present : ndarray of bool, shape (n_samples, n_members)
+        ``present`` where anything of a member was measured. The only member of a sample is
+        always fragile: without it nothing is left.
+    """
+    measured = visible & ~np.isnan(z)
+    centred = np.where(measured, z - panel.mean, 0.0)
+    patterns = _Patterns(measured, visible)
+    present = np.zeros((len(z), int(panel.members.max()) + 1), dtype=bool)
+    fragile = present.copy()
+    for member in range(present.shape[1]):
+        present[:, member] = measured[:, panel.members == member].any(axis=1)
+        rest = panel.without(member)
+        if rest.weights.any():
+            other = _flags(*_full_score(centred, patterns, rest), panel.cutoffs)
+            fragile[:, member] = other != flag
+    fragile |= present.sum(axis=1, keepdims=True) == 1
+    scored = flag != FLAGS.index("not_scored")
+    return fragile & present & scored[:, None], present
 
 
 class _Patterns:
@@ -163,26 +189,22 @@ def _variances(weights: FloatArray, covariance: FloatArray) -> FloatArray:
 
 
 def _full_score(
-    centred: FloatArray,
-    patterns: _Patterns,
-    weights: FloatArray,
-    covariance: FloatArray,
-    n_reference: int,
+    centred: FloatArray, patterns: _Patterns, panel: Composite
 ) -> tuple[FloatArray, FloatArray]:
     """Return mean and standard deviation of the full panel's score given what was measured.
 
     The Gaussian conditional of the features not measured, and the reference's own sampling
     error: a standardised score s from n samples has a variance of about (1 + s^2 / 2) / n.
     """
-    full = patterns.visible * weights
-    total = _variances(full, covariance)
+    full = patterns.visible * panel.weights
+    total = _variances(full, panel.covariance)
     coefficients = np.empty(full.shape)
     hidden = np.empty(len(full))
     for row, (seen, a) in enumerate(zip(patterns.measured, full, strict=True)):
-        coefficients[row], hidden[row] = _conditional(seen & (a != 0), a, covariance)
+        coefficients[row], hidden[row] = _conditional(seen & (a != 0), a, panel.covariance)
     coefficients /= np.sqrt(total)[:, None]
     expected = row_sums(centred * patterns.spread(coefficients))
-    variance = patterns.spread(hidden / total) + (1 + expected**2 / 2) / n_reference
+    variance = patterns.spread(hidden / total) + (1 + expected**2 / 2) / panel.n_reference
     return expected, np.sqrt(variance)
 
 
