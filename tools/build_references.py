@@ -40,7 +40,8 @@ def primary_tumours(folder: Path, name: str) -> pd.DataFrame:
     stem = folder / "data" / name.replace("-", "_")
     counts = pd.read_csv(f"{stem}_counts.csv.gz", index_col="sample")
     labels = pd.read_csv(f"{stem}_labels.csv", index_col="sample")
-    return counts.loc[labels.loc[counts.index, "sample_type"] == "primary"]
+    primary = labels.loc[counts.index, "sample_type"] == "primary"
+    return pd.DataFrame(counts.loc[primary])
 
 
 def fit(counts: pd.DataFrame, name: str) -> Reference:
@@ -81,7 +82,8 @@ def corrected(
     reference: Reference, expression: Expression, keys: tuple[str, ...]
 ) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Return log2(CPM + 1) of some miRNAs after the correction of composition."""
-    return expression.log_values(keys, reference.level) - reference.shift(expression)[:, None]
+    composition = reference.composition(expression)
+    return composition.correct(expression.log_values(keys, reference.level))
 
 
 def build(cohorts: dict[str, pd.DataFrame]) -> dict[str, Reference]:

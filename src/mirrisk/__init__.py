@@ -9,6 +9,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mirrisk import simulate
     from mirrisk.assessment import Assessment, score
     from mirrisk.catalog import list_panels, load_panel
     from mirrisk.errors import MirriskError, MirriskWarning
@@ -50,12 +51,15 @@ __all__ = [
     "rank_scores",
     "read",
     "score",
+    "simulate",
 ]
 
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
         return metadata.version("mirrisk")
+    if name == "simulate":
+        return import_module("mirrisk.simulate")
     if name in _HOME:
         return getattr(import_module(f"mirrisk.{_HOME[name]}"), name)
     raise AttributeError(f"module 'mirrisk' has no attribute {name!r}")

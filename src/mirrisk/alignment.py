@@ -165,6 +165,11 @@ def align(
                     share=member.weight / resolvable / total if counts else 0.0,
                 )
             )
+    if not any(slot.weight for slot in slots):
+        raise MismatchError(
+            f"the reference holds no member of panel {panel.id!r} that can be scored in {specimen}",
+            remedy="use a reference whose cohort measured them",
+        )
     return Alignment(panel, specimen, tuple(slots))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirrisk.catalog import PanelLike, load_panels
@@ -11,11 +10,13 @@ from mirrisk.errors import InvalidReferenceError, MismatchError, NotFoundError
 from mirrisk.explain import Explanation, explain
 from mirrisk.panel import shipped_panels
 from mirrisk.reference import Reference, shipped_references
-from mirrisk.result import MIN_COVERAGE, PanelResult, score_panel
+from mirrisk.result import PanelResult, score_panel
+from mirrisk.scoring import MIN_COVERAGE
 from mirrisk.tables import as_expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     import pandas as pd
 

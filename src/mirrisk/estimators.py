@@ -13,7 +13,8 @@ from mirrisk.catalog import load_panels
 from mirrisk.errors import InvalidTableError
 from mirrisk.expression import Expression, index_features, infer_unit
 from mirrisk.reference import Reference
-from mirrisk.result import MIN_COVERAGE, score_panel
+from mirrisk.result import score_panel
+from mirrisk.scoring import MIN_COVERAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -10,8 +10,8 @@ import numpy as np
 from scipy.special import ndtr
 
 from mirrisk.errors import NotFoundError
-from mirrisk.result import CUTOFFS, REASONS, STATUSES, WHYS, PanelResult
-from mirrisk.scoring import FLAGS
+from mirrisk.result import REASONS, STATUSES, WHYS, PanelResult
+from mirrisk.scoring import CUTOFFS, FLAGS
 
 if TYPE_CHECKING:
     from mirrisk.alignment import Slot
@@ -218,18 +218,17 @@ class _Sample:
 
     def counterfactual(self) -> str:
         """Find the smallest change of one member's level that changes the flag."""
-        best: tuple[float, int, float, str] | None = None
+        best: tuple[float, str, str] | None = None
         for position in np.flatnonzero(self.result.present[self.row]):
             found = self._smallest_change(int(position))
-            if found and (best is None or abs(found[0]) < abs(best[2])):
-                best = (0.0, int(position), found[0], found[1])
+            if found and (best is None or abs(found[0]) < abs(best[0])):
+                best = (*found, self.result.alignment.member_names[position])
         if best is None:
             return (
                 f"No change of a single member up to {2**LARGEST_CHANGE:.0f}-fold would "
                 "change the flag."
             )
-        _, position, change, flag = best
-        name = self.result.alignment.member_names[position]
+        change, flag, name = best
         word = "higher" if change > 0 else "lower"
         return (
             f"The flag would be {flag.replace('_', ' ')} if {name} were "
@@ -242,8 +241,10 @@ class _Sample:
             f"Endpoint: {self.result.panel.endpoint}.",
             *self.result.panel.caveats,
             "Research use only: no panel of mirrisk is a validated diagnostic.",
-            f"Panel digest {self.result.panel.digest[:12]}, "
-            f"reference digest {self.reference.digest[:12]}.",
+            (
+                f"Panel digest {self.result.panel.digest[:12]}, "
+                f"reference digest {self.reference.digest[:12]}."
+            ),
         ]
 
     # -- details ----------------------------------------------------------------------------

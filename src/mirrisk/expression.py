@@ -350,6 +350,8 @@ def _wrong_total(expression: Expression) -> str:
     totals = expression.totals[:ROWS_FOR_INFERENCE]
     if expression.unit == "counts" and not whole and _near_million(totals):
         return "declared as counts, but every sample adds up to a million: these are CPM"
+    if expression.unit == "counts" and not whole and cells[~np.isnan(cells)].max(initial=0) < 64:
+        return "declared as counts, but the values are fractions below 64: these look like log2"
     if expression.unit == "cpm" and not _near_million(totals):
         worst = float(totals.max())
         if worst > 1.01 * CPM_TOTAL:

@@ -37,6 +37,34 @@ CPM_TOTAL = 1e6
 
 
 @dataclass(frozen=True)
+class Composition:
+    """How samples relate to a reference as a whole.
+
+    Attributes
+    ----------
+    shift : ndarray of shape (n_samples,)
+        Median log-ratio to the reference, to be subtracted; 0 where it cannot be told.
+    seen : ndarray of bool, shape (n_samples, n_keys)
+        Where a miRNA was measured, in a library deep enough for it.
+    """
+
+    shift: FloatArray
+    seen: BoolArray
+
+    def correct(self, logs: FloatArray) -> FloatArray:
+        """Return log2(CPM + 1) as the reference's composition would have it.
+
+        The CPM are divided, not the logarithms shifted: a miRNA without reads stays at zero,
+        and a rare one is not moved by what the added 1 does to its logarithm.
+        """
+        if not self.shift.any():
+            return logs
+        positive = np.where(logs > 0, logs, 0.0)
+        cpm = np.expm1(positive * np.log(2)) * np.exp2(-self.shift)[:, None]
+        return np.where(logs > 0, np.log1p(cpm) / np.log(2), logs)
+
+
+@dataclass(frozen=True)
 class Profile:
     """The expressed miRNAs of a reference: what an ordinary sample made like it looks like.
 
@@ -48,31 +76,47 @@ class Profile:
         Median log2-scale expression: the frozen centre that composition is measured against.
     mean, sd : ndarray of shape (n_keys,)
         Mean and standard deviation after the correction of composition.
+    sequencing : bool
+        Whether values are log2(CPM + 1), which composition and depth bear upon.
     """
 
     keys: tuple[str, ...]
     median: FloatArray
     mean: FloatArray
     sd: FloatArray
+    sequencing: bool
 
-    def composition_shift(self, logs: FloatArray, seen: BoolArray) -> FloatArray:
-        """Return each sample's median log-ratio to the reference, 0 where it cannot be told.
+    def composition(self, logs: FloatArray, reads: FloatArray | None) -> Composition:
+        """Return each sample's composition relative to the reference, and what it can show.
 
         The median of ratios of Anders and Huber (2010, doi:10.1186/gb-2010-11-10-r106) with
-        the reference's medians frozen, so that no other sample has a say.
+        the reference's medians frozen, so that no other sample has a say. It is found twice,
+        the second time on corrected values, where the 1 added to CPM no longer blurs the ratio.
 
         Parameters
         ----------
         logs : ndarray of shape (n_samples, n_keys)
-            log2(CPM + 1) of the profile's miRNAs.
-        seen : ndarray of shape (n_samples, n_keys)
-            Where a miRNA was measured and the library is deep enough for it.
+            Log2-scale expression of the profile's miRNAs; NaN where not measured.
+        reads : ndarray of shape (n_samples,), optional
+            Library sizes.
         """
-        shared = ~np.isnan(logs)
-        usable = (shared.sum(axis=1) >= MIN_SHARED_COMPOSITION) & (
+        measured = ~np.isnan(logs)
+        seen = measured
+        if self.sequencing and reads is not None:
+            seen = measured & ~below_detection(self.median, reads)
+        found = Composition(np.zeros(len(logs)), seen)
+        if self.sequencing:
+            for _ in range(2):
+                further = self._shift(found.correct(logs), measured, seen)
+                found = replace(found, shift=found.shift + further)
+        return found
+
+    def _shift(self, logs: FloatArray, measured: BoolArray, seen: BoolArray) -> FloatArray:
+        """Return median log-ratios over what is seen, 0 where too little is."""
+        shift = np.zeros(len(logs))
+        usable = (measured.sum(axis=1) >= MIN_SHARED_COMPOSITION) & (
             seen.sum(axis=1) >= MIN_DETECTED_COMPOSITION
         )
-        shift = np.zeros(len(logs))
         if usable.any():
             ratios = np.where(seen[usable], logs[usable] - self.median, np.nan)
             shift[usable] = row_medians(ratios)
@@ -126,11 +170,10 @@ def fit_profile(
         chosen = np.sort(highest)
     part = take_columns(logs, chosen)
     median = medians[chosen]
-    profile = Profile(tuple(keys[i] for i in chosen), median, median, np.ones(len(chosen)))
-    seen = visible(part, median, reads)
-    values = part
-    if sequencing:
-        values = part - profile.composition_shift(part, seen)[:, None]
+    names = tuple(keys[i] for i in chosen)
+    profile = Profile(names, median, median, np.ones(len(chosen)), sequencing)
+    composition = profile.composition(part, reads)
+    seen, values = composition.seen, composition.correct(part)
     count = np.maximum(seen.sum(axis=0), 2)
     mean = np.where(seen, values, 0.0).sum(axis=0) / count
     squares = np.where(seen, values - mean, 0.0) ** 2
@@ -152,17 +195,10 @@ def out_of_fold_distances(
         others = None if reads is None else reads[~held]
         profile = fit_profile(keys, logs[~held], others, sequencing=sequencing)
         part = take_columns(logs[held], [keys.index(key) for key in profile.keys])
-        seen = visible(part, profile.median, None if reads is None else reads[held])
-        if sequencing:
-            part = part - profile.composition_shift(part, seen)[:, None]
-        distances[held] = profile.distance(part, seen)
+        composition = profile.composition(part, None if reads is None else reads[held])
+        part = composition.correct(part)
+        distances[held] = profile.distance(part, composition.seen)
     return distances
-
-
-def visible(logs: FloatArray, median: FloatArray, reads: FloatArray | None) -> BoolArray:
-    """Tell what was measured in a library deep enough for it; both of shape (samples, keys)."""
-    measured = ~np.isnan(logs)
-    return measured if reads is None else measured & ~below_detection(median, reads)
 
 
 @dataclass(frozen=True)

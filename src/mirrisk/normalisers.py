@@ -37,8 +37,8 @@ def fit_normalisers(expression: Expression, names: Sequence[str] | None) -> tupl
     if names is None:
         keys = tuple(sorted(expression.index.columns_of(expression.level)))
         logs = expression.log_values(keys, expression.level)
-        always = ~np.isnan(logs).any(axis=0)
-        names = [key for key, detected in zip(keys, always, strict=True) if detected]
+        detected = np.asarray(~np.isnan(logs).any(axis=0))
+        names = [keys[i] for i in np.flatnonzero(detected)]
     if not names:
         raise InvalidReferenceError(
             "no miRNA was detected in every sample, so nothing can normalise the Ct values",

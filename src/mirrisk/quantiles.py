@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -74,28 +74,46 @@ class QuantileMap:
         """Return each value's normal score; NaN stays NaN."""
         below = np.clip((self.knots[0] - values) / self.sd, 0, TAIL_LIMIT)
         above = np.clip((values - self.knots[-1]) / self.sd, 0, TAIL_LIMIT)
-        return ndtri(self.percentile(values)) - below + above
+        return np.asarray(ndtri(self.percentile(values)) - below + above)
 
-    def value_at(self, z: float) -> float:
-        """Return the value whose normal score is ``z`` (the inverse, for counterfactuals)."""
+    def value_at(self, z: FloatArray | float) -> FloatArray:
+        """Return the values whose normal scores are ``z``: the inverse, for counterfactuals.
+
+        Inside a flat run every score has the run's value. Beyond the extremes the line goes on
+        without the limit that :meth:`normal_score` sets.
+        """
         lowest, highest = ndtri(self.probabilities[[0, -1]])
         inside = np.interp(ndtr(z), self.probabilities, self.knots)
-        return float(inside + (min(z - lowest, 0) + max(z - highest, 0)) * self.sd)
+        beyond = np.minimum(z - lowest, 0) + np.maximum(z - highest, 0)
+        return np.asarray(inside + beyond * self.sd)
 
 
-def fit_distributions(values: FloatArray) -> dict[str, FloatArray]:
+class Distributions(NamedTuple):
+    """Distributions of some features, and the moments of their normal scores together.
+
+    Attributes
+    ----------
+    grids : ndarray of shape (n_features, 101)
+    sd, measured : ndarray of shape (n_features,)
+        Standard deviation and number of values behind each grid.
+    mean, covariance : ndarray of shape (n_features,) and (n_features, n_features)
+        Of the normal scores; the covariance is shrunken.
+    """
+
+    grids: FloatArray
+    sd: FloatArray
+    measured: FloatArray
+    mean: FloatArray
+    covariance: FloatArray
+
+
+def fit_distributions(values: FloatArray) -> Distributions:
     """Learn the distributions of some features and how they move together.
 
     Parameters
     ----------
     values : ndarray of shape (n_samples, n_features)
         NaN where not measured.
-
-    Returns
-    -------
-    dict
-        ``grids`` (n_features, 101), ``sd`` and ``measured`` (n_features,), and the ``mean``
-        (n_features,) and shrunken ``covariance`` (n_features, n_features) of the normal scores.
     """
     grids, sds, counts, scores = [], [], [], []
     for column in values.T:
@@ -106,13 +124,13 @@ def fit_distributions(values: FloatArray) -> dict[str, FloatArray]:
         scores.append(QuantileMap.from_grid(grids[-1], sds[-1], counts[-1]).normal_score(column))
     z = np.column_stack(scores)
     mean = np.nanmean(z, axis=0)
-    return {
-        "grids": np.array(grids),
-        "sd": np.array(sds),
-        "measured": np.array(counts, dtype=float),
-        "mean": mean,
-        "covariance": _covariance(z - mean),
-    }
+    return Distributions(
+        grids=np.array(grids),
+        sd=np.array(sds),
+        measured=np.array(counts, dtype=float),
+        mean=mean,
+        covariance=_covariance(z - mean),
+    )
 
 
 def _covariance(centred: FloatArray) -> FloatArray:

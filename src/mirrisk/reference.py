@@ -2,62 +2,51 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import warnings
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mirrisk.alignment import reference_key
+from mirrisk.alignment import align, reference_key
 from mirrisk.arrays import take_columns
-from mirrisk.errors import (
-    InvalidReferenceError,
-    MirriskWarning,
-    MismatchError,
-    NotFoundError,
-)
-from mirrisk.expression import check_choice
+from mirrisk.errors import InvalidReferenceError, MirriskWarning, MismatchError, NotFoundError
 from mirrisk.fitness import (
     MIN_SHARED,
     MIN_SHARED_COMPOSITION,
     SCALE_LIMITS,
+    Composition,
     Contrast,
     Profile,
     below_detection,
     distance_threshold,
     fit_profile,
     out_of_fold_distances,
-    visible,
 )
 from mirrisk.normalisers import Normaliser, fit_normalisers, normalised
 from mirrisk.panel import shipped_panels
-from mirrisk.quantiles import QuantileMap, fit_distributions
+from mirrisk.quantiles import LEVELS, QuantileMap, fit_distributions
+from mirrisk.reference_json import decode, encode, privacy_note, read_json, write_json
+from mirrisk.scoring import CUTOFFS, MIN_COVERAGE, Composite, score_samples
 from mirrisk.tables import as_expression
-from mirrisk.vocabulary import Specimen
+from mirrisk.vocabulary import SEQUENCING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Self
 
-    from mirrisk.expression import Expression
+    from mirrisk.alignment import Alignment
+    from mirrisk.expression import Expression, FeatureIndex
     from mirrisk.panel import Panel
-    from mirrisk.vocabulary import BoolArray, FloatArray, Level, Unit
+    from mirrisk.vocabulary import BoolArray, FloatArray, Level, Specimen, Unit
 
-FORMAT = 1
 MIN_SAMPLES = 20
 FEW_SAMPLES = 50
-PRIVATE_SAMPLES = 101
-"""Below this many samples, 101 quantiles are nearly the values of the samples themselves."""
 
 MIN_MEASURED = 10
 """A miRNA measured in fewer samples has no distribution to speak of."""
-
-SEQUENCING: tuple[Unit, ...] = ("counts", "cpm")
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +87,16 @@ class Reference:
         doi:10.1016/S0047-259X(03)00096-4).
     profile : Profile
         The expressed miRNAs, for composition and fitness.
+    distance_limit, scale_limits, contrast
+        What bounds the fitness of a sample.
+    median_reads : float or None
+        Usual library size.
+    normalisers : tuple of Normaliser
+        What Ct values are normalised by.
+    panels : dict of str to str
+        Panel id -> digest, of the panels that it was fitted for.
+    score_grids : dict of str to ndarray of shape (101,)
+        Panel id -> quantiles of the cohort's own scores.
     """
 
     name: str
@@ -121,7 +120,7 @@ class Reference:
     normalisers: tuple[Normaliser, ...] = ()
     contrast: Contrast | None = None
     panels: dict[str, str] = field(default_factory=dict)
-    score_grids: dict[str, list[float]] = field(default_factory=dict)
+    score_grids: dict[str, FloatArray] = field(default_factory=dict)
 
     # -- learning ---------------------------------------------------------------------------
 
@@ -172,50 +171,58 @@ class Reference:
         InvalidTableError, InvalidExpressionError
             When the table itself does not hold together.
         """
-        expression = as_expression(X, unit=unit, specimen=specimen, feature_names=feature_names)
-        _check_size(len(expression), accept_small)
+        cohort = as_expression(X, unit=unit, specimen=specimen, feature_names=feature_names)
+        _check_size(len(cohort), accept_small)
         wanted = tuple(panels) if panels is not None else shipped_panels()
         requested = sorted({mirna.name for panel in wanted for _, mirna in panel.features()})
-        keys = sorted({key for m in requested if (key := reference_key(m, expression.level))})
-        chosen = fit_normalisers(expression, normalisers)
-        everything = tuple(sorted(expression.index.columns_of(expression.level)))
-        logs = normalised(expression, everything, expression.level, chosen)
-        sequencing = expression.unit in SEQUENCING
-        profile = fit_profile(everything, logs, expression.reads, sequencing=sequencing)
-        distances = out_of_fold_distances(everything, logs, expression.reads, sequencing=sequencing)
-        position = {key: i for i, key in enumerate(everything)}
-        kept = [k for k in keys if k in position and _is_measured(logs[:, position[k]])]
-        if not kept:
-            raise InvalidReferenceError(
-                "the table holds no miRNA of the panels",
-                expected=f"columns such as {', '.join(keys[:3])}",
-                remedy="run `mirrisk names TABLE` to see how each column was read",
-            )
-        if sequencing:
-            part = take_columns(logs, [position[key] for key in profile.keys])
-            seen = visible(part, profile.median, expression.reads)
-            logs = logs - profile.composition_shift(part, seen)[:, None]
-        columns = take_columns(logs, [position[key] for key in kept])
+        chosen = fit_normalisers(cohort, normalisers)
+        keys = tuple(sorted(cohort.index.columns_of(cohort.level)))
+        logs = normalised(cohort, keys, cohort.level, chosen)
+        sequencing = cohort.unit in SEQUENCING
+        profile = fit_profile(keys, logs, cohort.reads, sequencing=sequencing)
+        distances = out_of_fold_distances(keys, logs, cohort.reads, sequencing=sequencing)
+        position = {key: i for i, key in enumerate(keys)}
+        part = take_columns(logs, [position[key] for key in profile.keys])
+        logs = profile.composition(part, cohort.reads).correct(logs)
+        columns = _panel_columns(requested, cohort.level, logs, position)
+        values = take_columns(logs, columns)
         reference = cls(
             name=name,
-            n=len(expression),
-            unit=expression.unit,
-            level=expression.level,
-            specimen=expression.specimen,
+            n=len(cohort),
+            unit=cohort.unit,
+            level=cohort.level,
+            specimen=cohort.specimen,
             cancer=cancer,
             protocol=protocol,
-            keys=tuple(kept),
+            keys=tuple(keys[i] for i in columns),
             requested=tuple(requested),
-            **fit_distributions(columns),
+            **fit_distributions(values)._asdict(),
             profile=profile,
             distance_limit=distance_threshold(distances),
             scale_limits=SCALE_LIMITS,
-            median_reads=None if expression.reads is None else float(np.median(expression.reads)),
+            median_reads=None if cohort.reads is None else float(np.median(cohort.reads)),
             normalisers=chosen,
             panels={panel.id: panel.digest for panel in wanted},
         )
+        grids = reference._grids_of_scores(wanted, cohort, values)
         # Through the file's rounding, so that a saved reference scores as the fitted one does.
-        return cls.from_dict(reference.to_dict())
+        return cls.from_dict(replace(reference, score_grids=grids).to_dict())
+
+    def _grids_of_scores(
+        self, panels: tuple[Panel, ...], cohort: Expression, values: FloatArray
+    ) -> dict[str, FloatArray]:
+        """Return the quantiles of the cohort's own scores on each panel that fits it."""
+        grids = {}
+        for panel in panels:
+            if panel.scorable(self.specimen) and self.cancer in (None, panel.cancer):
+                alignment, composite = self.lay(panel, cohort.index)
+                columns = self.columns(alignment)
+                z = self.normal_scores(values, columns)
+                visible = ~self._too_shallow(cohort)[:, columns]
+                scores = score_samples(z, visible, composite, min_coverage=MIN_COVERAGE).score
+                if not np.isnan(scores).all():
+                    grids[panel.id] = np.quantile(scores[~np.isnan(scores)], LEVELS)
+        return grids
 
     def with_contrast(self, contrast: Contrast) -> Reference:
         """Return the same reference, able to tell samples of other tissues."""
@@ -233,34 +240,76 @@ class Reference:
         """
         self._check_kind(expression)
         logs = normalised(expression, self.profile.keys, self.level, self.normalisers)
-        reads = self._reads(expression)
-        seen = visible(logs, self.profile.median, reads)
-        shift = self._shift(logs, seen)
-        values = normalised(expression, self.keys, self.level, self.normalisers) - shift[:, None]
-        too_shallow = np.zeros(values.shape, dtype=bool)
-        if reads is not None:
-            too_shallow = below_detection(self.grids[:, 50], reads)
-        unfit, nearest = self._unfit(expression, logs - shift[:, None], seen, shift)
-        notes = self._notes(logs, expression)
-        return Measured(expression, values, too_shallow, unfit, nearest, notes)
+        composition = self.profile.composition(logs, self._reads(expression))
+        values = composition.correct(
+            normalised(expression, self.keys, self.level, self.normalisers)
+        )
+        unfit, nearest = self._unfit(expression, composition.correct(logs), composition)
+        return Measured(
+            expression=expression,
+            values=values,
+            too_shallow=self._too_shallow(expression),
+            unfit=unfit,
+            nearest=nearest,
+            notes=self._notes(logs, expression),
+        )
 
-    def shift(self, expression: Expression) -> FloatArray:
-        """Return each sample's composition relative to the reference, in log2 units."""
+    def _too_shallow(self, expression: Expression) -> BoolArray:
+        """Tell which miRNAs each sample's library cannot show: shape (n_samples, n_keys)."""
+        reads = self._reads(expression)
+        if reads is None:
+            return np.zeros((len(expression), len(self.keys)), dtype=bool)
+        return below_detection(self.grids[:, 50], reads)
+
+    def composition(self, expression: Expression) -> Composition:
+        """Return each sample's composition relative to the reference."""
         self._check_kind(expression)
         logs = normalised(expression, self.profile.keys, self.level, self.normalisers)
-        return self._shift(logs, visible(logs, self.profile.median, self._reads(expression)))
+        return self.profile.composition(logs, self._reads(expression))
 
-    def _shift(self, logs: FloatArray, seen: BoolArray) -> FloatArray:
-        if self.unit not in SEQUENCING:
-            return np.zeros(len(logs))
-        return self.profile.composition_shift(logs, seen)
+    def lay(self, panel: Panel, index: FeatureIndex) -> tuple[Alignment, Composite]:
+        """Lay a panel over a table's columns and this reference.
 
-    def normal_scores(self, values: FloatArray) -> FloatArray:
-        """Return normal scores of values, both of shape (n_samples, n_keys); NaN stays NaN."""
-        result = np.empty(values.shape)
-        for j, quantiles in enumerate(self.quantile_maps):
-            result[:, j] = quantiles.normal_score(values[:, j])
-        return result
+        Raises
+        ------
+        MismatchError
+            If no member's direction is known in the reference's specimen, or none was measured.
+        """
+        alignment = align(
+            panel,
+            specimen=self.specimen,
+            level=self.level,
+            reference_keys=self.position,
+            index=index,
+        )
+        columns = self.columns(alignment)
+        composite = Composite(
+            weights=alignment.weights,
+            shares=alignment.shares,
+            members=alignment.members,
+            mean=self.mean[columns],
+            covariance=self.covariance[np.ix_(columns, columns)],
+            n_reference=self.n,
+            cutoffs=CUTOFFS,
+        )
+        return alignment, composite
+
+    def columns(self, alignment: Alignment) -> list[int]:
+        """Return the rows of the reference's arrays that an alignment's scored slots read."""
+        return [self.position[slot.key] for slot in alignment.scored_slots]
+
+    def normal_scores(self, values: FloatArray, columns: Sequence[int]) -> FloatArray:
+        """Return normal scores of some columns of values; NaN stays NaN.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_samples, n_keys)
+        columns : sequence of int
+        """
+        z = np.empty((len(values), len(columns)))
+        for j, column in enumerate(columns):
+            z[:, j] = self.quantile_maps[column].normal_score(values[:, column])
+        return z
 
     @cached_property
     def quantile_maps(self) -> tuple[QuantileMap, ...]:
@@ -333,19 +382,19 @@ class Reference:
         return np.full(len(expression), self.median_reads)
 
     def _unfit(
-        self, expression: Expression, values: FloatArray, seen: BoolArray, shift: FloatArray
+        self, expression: Expression, values: FloatArray, composition: Composition
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return per sample why it is refused ("" where it is not), and the nearest tissue."""
         reasons = np.full(len(values), "", dtype=object)
         nearest = np.full(len(values), "", dtype=object)
         if self.contrast is not None:
-            logs = expression.log_values(self.contrast.keys, self.level) - shift[:, None]
-            margin, names = self.contrast.margin(logs)
+            logs = expression.log_values(self.contrast.keys, self.level)
+            margin, names = self.contrast.margin(composition.correct(logs))
             other = margin < self.contrast.threshold
             reasons[other] = "other_tissue"
             nearest[other] = np.array(names, dtype=object)[other]
-        distance = self.profile.distance(values, seen)
-        slope = self.profile.slope(values, seen)
+        distance = self.profile.distance(values, composition.seen)
+        slope = self.profile.slope(values, composition.seen)
         low, high = self.scale_limits
         strange = (distance > self.distance_limit) | (slope < low) | (slope > high)
         reasons[strange & (reasons == "")] = "unit_or_platform"
@@ -379,73 +428,12 @@ class Reference:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of the file, digest included, as plain types."""
-        content: dict[str, Any] = {
-            "format": FORMAT,
-            "name": self.name,
-            "n": self.n,
-            "unit": self.unit,
-            "level": self.level,
-            "specimen": self.specimen,
-            "cancer": self.cancer,
-            "protocol": self.protocol,
-            "privacy": _privacy(self.n),
-            "median_reads": self.median_reads,
-            "panels": self.panels,
-            "requested": list(self.requested),
-            "keys": list(self.keys),
-            "measured": [int(n) for n in self.measured],
-            "grids": _rounded(self.grids, 4),
-            "sd": _rounded(self.sd, 4),
-            "mean": _rounded(self.mean, 6),
-            # Symmetric: the lower triangle says it all.
-            "covariance": [_rounded(row[: i + 1], 5) for i, row in enumerate(self.covariance)],
-            "profile": {
-                "keys": list(self.profile.keys),
-                "median": _rounded(self.profile.median, 4),
-                "mean": _rounded(self.profile.mean, 4),
-                "sd": _rounded(self.profile.sd, 4),
-            },
-            "distance_limit": None if np.isinf(self.distance_limit) else self.distance_limit,
-            "scale_limits": list(self.scale_limits),
-            "normalisers": [
-                {"name": x.name, "mean": round(x.mean, 4), "sd": round(x.sd, 4)}
-                for x in self.normalisers
-            ],
-            "contrast": None
-            if self.contrast is None
-            else {
-                "names": list(self.contrast.names),
-                "keys": list(self.contrast.keys),
-                "centre": _rounded(self.contrast.centre, 3),
-                "scale": _rounded(self.contrast.scale, 3),
-                "profiles": _rounded(self.contrast.profiles, 3),
-                "threshold": round(self.contrast.threshold, 4),
-            },
-            "score_grids": self.score_grids,
-        }
-        return {"digest": _digest(content), **content}
+        return encode(self)
 
     @classmethod
     def from_dict(cls, content: dict[str, Any], where: str = "") -> Reference:
         """Build a reference from the content of its file, checking the digest."""
-        content = dict(content)
-        digest = content.pop("digest", None)
-        if content.get("format") != FORMAT:
-            raise InvalidReferenceError(
-                f"format is {content.get('format')!r}",
-                where=where,
-                expected=f"{FORMAT}, a file written by `mirrisk references fit`",
-            )
-        if digest != _digest(content):
-            raise InvalidReferenceError(
-                "the file was changed after it was written: its digest does not match",
-                where=where,
-                remedy="fetch or fit the reference again",
-            )
-        try:
-            return cls(**_fields(content))
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidReferenceError(f"not a reference: {error}", where=where) from None
+        return cls(**decode(content, where))
 
     def save(self, path: str | Path) -> None:
         """Write the reference as JSON.
@@ -455,13 +443,10 @@ class Reference:
         MirriskWarning
             Below 101 samples, where the quantiles are nearly the samples' own values.
         """
-        if self.n < PRIVATE_SAMPLES:
-            warnings.warn(_privacy(self.n), MirriskWarning, stacklevel=2)
-        text = json.dumps(self.to_dict(), separators=(",", ":"), ensure_ascii=False)
-        target = Path(path)
-        partial = target.with_name(target.name + ".partial")
-        partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(target)
+        note = privacy_note(self.n)
+        if note:
+            warnings.warn(note, MirriskWarning, stacklevel=2)
+        write_json(self.to_dict(), Path(path))
 
     @classmethod
     def load(cls, name: str | Path) -> Reference:
@@ -483,7 +468,7 @@ class Reference:
                 expected="a file, or one of " + ", ".join(shipped_references()),
                 remedy="fit one: mirrisk references fit TABLE --name NAME --out FILE",
             )
-        return cls.from_dict(_read_json(path), where=str(path))
+        return cls.from_dict(read_json(path), where=str(path))
 
     @cached_property
     def digest(self) -> str:
@@ -502,74 +487,7 @@ def shipped_references() -> tuple[str, ...]:
 @cache
 def _load_shipped(name: str) -> Reference:
     with resources.as_file(resources.files("mirrisk") / "references" / f"{name}.json") as path:
-        return Reference.from_dict(_read_json(path), where=name)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InvalidReferenceError(f"not JSON: {error}", where=str(path)) from None
-    if not isinstance(content, dict):
-        raise InvalidReferenceError("not a reference", where=str(path), expected="a JSON object")
-    return content
-
-
-def _fields(content: dict[str, Any]) -> dict[str, Any]:
-    """Turn plain types into the attributes of a reference."""
-    fields = {k: v for k, v in content.items() if k not in ("format", "privacy")}
-    check_choice("specimen", fields["specimen"], get_args(Specimen))
-    for name in ("keys", "requested", "scale_limits"):
-        fields[name] = tuple(fields[name])
-    for name in ("grids", "sd", "measured", "mean"):
-        fields[name] = np.asarray(fields[name], dtype=float)
-    fields["covariance"] = _symmetric(fields["covariance"])
-    profile = fields["profile"]
-    arrays = {k: np.asarray(profile[k], dtype=float) for k in ("median", "mean", "sd")}
-    fields["profile"] = Profile(keys=tuple(profile["keys"]), **arrays)
-    if fields["distance_limit"] is None:
-        fields["distance_limit"] = np.inf
-    fields["normalisers"] = tuple(Normaliser(**x) for x in fields["normalisers"])
-    if fields["contrast"] is not None:
-        contrast = fields["contrast"]
-        arrays = {k: np.asarray(contrast[k], dtype=float) for k in ("centre", "scale", "profiles")}
-        fields["contrast"] = Contrast(
-            names=tuple(contrast["names"]),
-            keys=tuple(contrast["keys"]),
-            threshold=contrast["threshold"],
-            **arrays,
-        )
-    return fields
-
-
-def _symmetric(rows: list[list[float]]) -> FloatArray:
-    matrix = np.zeros((len(rows), len(rows)))
-    for i, row in enumerate(rows):
-        matrix[i, : i + 1] = row
-        matrix[: i + 1, i] = row
-    return matrix
-
-
-def _rounded(values: FloatArray, decimals: int) -> Any:
-    return np.round(values, decimals).tolist()
-
-
-def _digest(content: dict[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _privacy(n: int) -> str:
-    if n >= PRIVATE_SAMPLES:
-        return ""
-    return (
-        f"a reference of {n} samples nearly repeats their values (below {PRIVATE_SAMPLES} the "
-        "quantiles do not hide single samples): treat the file like the data"
-    )
-
-
-def _is_measured(column: FloatArray) -> bool:
-    return int((~np.isnan(column)).sum()) >= min(MIN_MEASURED, len(column))
+        return Reference.from_dict(read_json(path), where=name)
 
 
 def _check_size(n: int, accept_small: bool) -> None:
@@ -591,3 +509,20 @@ def _check_size(n: int, accept_small: bool) -> None:
             MirriskWarning,
             stacklevel=3,
         )
+
+
+def _panel_columns(
+    requested: Sequence[str], level: Level, logs: FloatArray, position: dict[str, int]
+) -> list[int]:
+    """Return the columns that serve the panels' miRNAs and were measured often enough."""
+    wanted = sorted({key for mirna in requested if (key := reference_key(mirna, level))})
+    enough = min(MIN_MEASURED, len(logs))
+    found = [position[key] for key in wanted if key in position]
+    kept = [i for i in found if int((~np.isnan(logs[:, i])).sum()) >= enough]
+    if not kept:
+        raise InvalidReferenceError(
+            "the table holds no miRNA of the panels",
+            expected=f"columns such as {', '.join(wanted[:3])}",
+            remedy="run `mirrisk names TABLE` to see how each column was read",
+        )
+    return kept

@@ -7,16 +7,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
-from mirrisk.alignment import Alignment, Status, Why, align
-from mirrisk.scoring import FLAGS, Composite, Scores, fragile_members, score_samples
+from mirrisk.alignment import Status, Why
+from mirrisk.scoring import FLAGS, MIN_COVERAGE, Scores, fragile_members, score_samples
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
+    from mirrisk.alignment import Alignment
     from mirrisk.panel import Panel
     from mirrisk.reference import Measured, Reference
+    from mirrisk.scoring import Composite
     from mirrisk.vocabulary import BoolArray, FloatArray, IntArray
 
 Reason = Literal[
@@ -28,11 +32,6 @@ Reason = Literal[
     "other_tissue",
 ]
 """Why a sample has the flag ``indeterminate`` (near_cutoff) or ``not_scored`` (the others)."""
-
-CUTOFFS = (float(ndtri(0.1)), float(ndtri(0.9)))
-"""Default cutoffs: the 10th and 90th percentile of the reference."""
-
-MIN_COVERAGE = 0.5
 
 SCORE_COLUMNS = (
     "sample",
@@ -109,7 +108,7 @@ class PanelResult:
     @cached_property
     def reasons(self) -> IntArray:
         """Positions in ``REASONS``, one per sample."""
-        unfit = np.array([REASONS.index(reason) for reason in self.measured.unfit], dtype=np.intp)  # type: ignore[arg-type]
+        unfit = np.array([REASONS.index(reason) for reason in self.measured.unfit], dtype=np.intp)
         flag = self.kernel.flag
         own = np.zeros(len(flag), dtype=np.intp)
         own[flag == FLAGS.index("indeterminate")] = REASONS.index("near_cutoff")
@@ -198,13 +197,13 @@ class PanelResult:
         counted = used & self.scored[:, None]
         contributions[:, scored] = np.where(counted, self.kernel.contributions, np.nan)
 
-        def per_slot(words: list[str]) -> pd.Categorical:
+        def per_slot(words: list[str]) -> Any:
             codes, names = _codes(words)
-            return pd.Categorical.from_codes(np.tile(codes, n), categories=names)
+            return _categorical(np.tile(codes, n), names)
 
-        samples = pd.Index(self.measured.expression.samples)
+        samples = list(self.measured.expression.samples)
         data = {
-            "sample": pd.Categorical.from_codes(np.repeat(np.arange(n), s), categories=samples),
+            "sample": _categorical(np.repeat(np.arange(n), s), samples),
             "panel": per_slot([self.panel.id] * s),
             "member": per_slot([slot.member.name for slot in slots]),
             "mirna": per_slot([slot.mirna.name for slot in slots]),
@@ -214,8 +213,8 @@ class PanelResult:
             "z": z.reshape(-1),
             "weight": weights.reshape(-1),
             "contribution": contributions.reshape(-1),
-            "status": pd.Categorical.from_codes(status.reshape(-1), categories=list(STATUSES)),
-            "reason": pd.Categorical.from_codes(why.reshape(-1), categories=list(WHYS)),
+            "status": _categorical(status.reshape(-1), list(STATUSES)),
+            "reason": _categorical(why.reshape(-1), list(WHYS)),
         }
         return pd.DataFrame(data)
 
@@ -270,29 +269,19 @@ def score_panel(
         If the panel is not one for this reference or specimen.
     """
     reference.check_panel(panel)
-    alignment = align(
-        panel,
-        specimen=reference.specimen,
-        level=reference.level,
-        reference_keys=reference.position,
-        index=measured.expression.index,
-    )
-    columns = [reference.position[slot.key] for slot in alignment.scored_slots]
-    composite = Composite(
-        weights=alignment.weights,
-        shares=alignment.shares,
-        members=alignment.members,
-        mean=reference.mean[columns],
-        covariance=reference.covariance[np.ix_(columns, columns)],
-        n_reference=reference.n,
-        cutoffs=CUTOFFS,
-    )
-    z = np.empty((len(measured.expression), len(columns)))
-    for j, column in enumerate(columns):
-        z[:, j] = reference.quantile_maps[column].normal_score(measured.values[:, column])
+    alignment, composite = reference.lay(panel, measured.expression.index)
+    columns = reference.columns(alignment)
+    z = reference.normal_scores(measured.values, columns)
     visible = ~measured.too_shallow[:, columns]
     kernel = score_samples(z, visible, composite, min_coverage=min_coverage)
     return PanelResult(alignment, reference, measured, composite, z, visible, kernel, min_coverage)
+
+
+def _categorical(codes: IntArray, names: Sequence[str]) -> Any:
+    """Return repeated words as a pandas categorical, which costs a number each."""
+    import pandas as pd
+
+    return pd.Categorical.from_codes(codes, categories=pd.Index(names))
 
 
 def _codes(words: list[str]) -> tuple[IntArray, list[str]]:

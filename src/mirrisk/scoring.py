@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 Flag = Literal["high", "average", "low", "indeterminate", "not_scored"]
 FLAGS: tuple[Flag, ...] = get_args(Flag)
 
+CUTOFFS = (float(ndtri(0.1)), float(ndtri(0.9)))
+"""Default cutoffs: the 10th and 90th percentile of the reference."""
+
+MIN_COVERAGE = 0.5
+"""Default share of a panel's weight below which a sample is not scored."""
+
 MIN_VARIANCE = 1e-6
 """A floor under a'Ca and under conditional variances, against rounding."""
 
@@ -185,7 +191,7 @@ class _Patterns:
 def _variances(weights: FloatArray, covariance: FloatArray) -> FloatArray:
     """Return a'Ca for each row a."""
     quadratic = np.array([a @ covariance @ a for a in weights])
-    return np.maximum(quadratic, MIN_VARIANCE)
+    return np.asarray(np.maximum(quadratic, MIN_VARIANCE))
 
 
 def _full_score(

@@ -9,6 +9,9 @@ Level = Literal["mature", "stem-loop"]
 Specimen = Literal["tissue", "serum", "ev"]
 Direction = Literal["high", "low"]
 
+SEQUENCING: tuple[Unit, ...] = ("counts", "cpm")
+"""Units whose log2 scale is log2(CPM + 1), which composition and depth bear upon."""
+
 if TYPE_CHECKING:
     # Only annotations use these: reading panels needs no numpy.
     import numpy as np

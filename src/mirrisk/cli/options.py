@@ -1,0 +1,115 @@
+"""The options that say how a table is read, the same in every command that reads one."""
+
+# Typer evaluates the annotations of commands: they must exist when the program runs.
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from mirrisk.vocabulary import Level, Specimen, Unit
+
+if TYPE_CHECKING:
+    from mirrisk.expression import Expression
+    from mirrisk.panel import Panel
+
+ABOUT_TABLE = "How the table is read"
+
+TableArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="TABLE",
+        help="Delimited text (CSV, TSV, ...; plain or compressed) of samples x miRNAs or "
+        "miRNAs x samples; - is standard input.",
+        show_default=False,
+    ),
+]
+UnitOption = Annotated[
+    Unit | None,
+    typer.Option(
+        metavar="UNIT",
+        help="counts, cpm, log2, ct or delta_ct; inferred where the values leave no doubt.",
+        rich_help_panel=ABOUT_TABLE,
+    ),
+]
+LevelOption = Annotated[
+    Level | None,
+    typer.Option(help="What the names denote; inferred from them.", rich_help_panel=ABOUT_TABLE),
+]
+SpecimenOption = Annotated[
+    Specimen,
+    typer.Option(
+        help="What the RNA was taken from; ev: extracellular vesicles.",
+        rich_help_panel=ABOUT_TABLE,
+    ),
+]
+OrientationOption = Annotated[
+    Literal["samples_in_rows", "features_in_rows"] | None,
+    typer.Option(
+        metavar="WHICH",
+        help="samples_in_rows or features_in_rows; found by where miRNAs stand.",
+        rich_help_panel=ABOUT_TABLE,
+    ),
+]
+LibrarySizeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column with all miRNA reads of each sample, for counts of a part of the library.",
+        rich_help_panel=ABOUT_TABLE,
+    ),
+]
+DuplicatesOption = Annotated[
+    Literal["sum", "mean"] | None,
+    typer.Option(
+        help="Merge columns of one name; without it they are an error.",
+        rich_help_panel=ABOUT_TABLE,
+    ),
+]
+AliasesOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Your own names: two columns (name, miRBase name), or a file of miRBase.",
+        rich_help_panel=ABOUT_TABLE,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """How one table is to be read."""
+
+    unit: Unit | None = None
+    level: Level | None = None
+    specimen: Specimen = "tissue"
+    orientation: Literal["samples_in_rows", "features_in_rows"] | None = None
+    library_size: str | None = None
+    duplicates: Literal["sum", "mean"] | None = None
+    aliases: str | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of :func:`mirrisk.read`."""
+        from mirrisk.nomenclature import read_aliases
+
+        aliases = read_aliases(self.aliases) if self.aliases else None
+        return asdict(self) | {"aliases": aliases}
+
+    def read(self, table: str) -> "Expression":
+        """Read the table."""
+        from mirrisk.tables import read
+
+        return read(table, **self.arguments())
+
+
+def split(values: list[str] | None) -> list[str]:
+    """Return the parts of options that may be repeated or hold several, with commas between."""
+    return [part for value in values or () for part in map(str.strip, value.split(",")) if part]
+
+
+def panels_named(values: list[str]) -> "list[Panel]":
+    """Load panels by id or file; ``all`` are the shipped ones."""
+    from mirrisk.catalog import load_panels
+    from mirrisk.panel import shipped_panels
+
+    several = [p for value in values for p in (shipped_panels() if value == "all" else [value])]
+    return list(load_panels(several))

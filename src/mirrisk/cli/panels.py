@@ -1,0 +1,187 @@
+"""``mirrisk panels``: what there is, what it rests on, whether a file keeps the rules."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import typer
+
+from mirrisk.cli import show
+from mirrisk.vocabulary import Specimen
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mirrisk.errors import MirriskError
+    from mirrisk.panel import Evidence, Member, Panel, Study
+
+app = typer.Typer(help="List, show and check panels (signatures).", invoke_without_command=True)
+
+SPECIMENS: tuple[Specimen, ...] = get_args(Specimen)
+
+
+@app.callback()
+def _panels(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_panels()
+
+
+@app.command("list")
+def list_panels() -> None:
+    """List the shipped panels (a table on a terminal, CSV in a pipe)."""
+    from mirrisk.output import STDOUT, rows_to_csv, write_texts
+    from mirrisk.panel import shipped_panels
+
+    panels = shipped_panels()
+    if not show.stdout_is_terminal():
+        header = ("id", "version", "cancer", "endpoint", "scored", "contested", *SPECIMENS)
+        rows = [(*_summary(p), *(len(p.scorable(s)) for s in SPECIMENS), p.digest) for p in panels]
+        write_texts({STDOUT: rows_to_csv((*header, "digest"), rows)})
+        return
+    counts = ("scored", "contested")
+    table = show.listing(
+        "panel", "version", "cancer", "endpoint", *counts, "members by specimen",
+        right=counts, fold=("cancer", "endpoint", "members by specimen"),
+    )  # fmt: skip
+    for panel in panels:
+        table.add_row(*map(str, _summary(panel)), specimens_of(panel))
+    console = show.stdout()
+    console.print(table)
+    console.print("mirrisk panels show PANEL tells what each member rests on.", style="dim")
+
+
+def _summary(panel: "Panel") -> tuple[object, ...]:
+    scored = sum(member.scored for member in panel.members)
+    contested = len(panel.members) - scored
+    return panel.id, panel.version, panel.cancer, panel.endpoint, scored, contested
+
+
+def specimens_of(panel: "Panel") -> str:
+    """Say how many members can be scored in each specimen, and where one stands alone."""
+    counts = {s: len(panel.scorable(s)) for s in SPECIMENS}
+    return ", ".join(
+        f"{specimen} {n}" + (" (single marker)" if n == 1 else "")
+        for specimen, n in counts.items()
+        if n
+    )
+
+
+@app.command("show")
+def show_panel(
+    panel: Annotated[
+        str, typer.Argument(metavar="ID_OR_FILE", help="A shipped panel, or a signature file.")
+    ],
+) -> None:
+    """Show a panel: every member with its direction, evidence, conflicts and ruling."""
+    from mirrisk.catalog import load_panel
+
+    found = load_panel(panel)
+    console = show.stdout()
+    console.print(show.heading(f"{found.id} {found.version}  {show.plain(found.title)}"))
+    console.print(show.facts(_about(found)))
+    console.print()
+    console.print(show.heading("Caveats"))
+    for caveat in found.caveats:
+        console.print(show.facts([("-", caveat)]))
+    for member in found.members:
+        console.print()
+        console.print(show.heading(f"{show.plain(member.name)}: {_direction(member)}"))
+        console.print(show.facts(_about_member(member)))
+
+
+def _about(panel: "Panel") -> list[tuple[str, "RenderableType"]]:
+    status = Counter(member.status for member in panel.members)
+    numbers = ", ".join(f"{n} {name}" for name, n in sorted(status.items()))
+    doi = f" doi:{panel.source.doi}" if panel.source.doi else ""
+    return [
+        ("cancer", panel.cancer),
+        ("endpoint", panel.endpoint),
+        ("members", f"{len(panel.members)}: {numbers}"),
+        ("specimens", specimens_of(panel)),
+        ("source", panel.source.citation + doi),
+        ("digest", panel.digest),
+    ]
+
+
+def _direction(member: "Member") -> str:
+    if not member.scored:
+        return "contested, listed and never scored"
+    return f"risk when {member.risk_when}, in {', '.join(member.specimens)}"
+
+
+def _about_member(member: "Member") -> list[tuple[str, "RenderableType"]]:
+    about = "bone metastasis" if member.bone_specific else "not about bone in particular"
+    mirnas = ", ".join(f"{mirna.name} ({mirna.accession})" for mirna in member.mirnas)
+    return [
+        ("miRNAs" if len(member.mirnas) > 1 else "miRNA", mirnas),
+        ("status", f"{member.status} (basis: {member.basis}), confidence {member.confidence}"),
+        ("about", about),
+        ("weight", f"{member.weight:g}" if member.weight != 1 else ""),
+        ("targets", ", ".join(member.targets)),
+        ("pathways", ", ".join(member.pathways)),
+        ("conflicts", member.conflicts),
+        ("ruling", member.ruling),
+        *(("evidence" if i == 0 else " ", _evidence(e)) for i, e in enumerate(member.evidence)),
+    ]
+
+
+def _evidence(evidence: "Evidence") -> str:
+    source = _study(evidence.study) if evidence.study else "The review"
+    if evidence.references:
+        numbers = ", ".join(map(str, evidence.references))
+        source += f"{';' if evidence.study else ','} review reference {numbers}"
+    relation = "" if evidence.relation == "review" else f"{evidence.relation}, "
+    measured = f": {evidence.measured}" if evidence.measured else ""
+    return f"{source} ({relation}read: {evidence.read}){measured}"
+
+
+def _study(study: "Study") -> str:
+    who = " ".join(filter(None, (study.author, str(study.year or ""))))
+    where = f"doi:{study.doi}" if study.doi else f"PMID {study.pmid}" if study.pmid else ""
+    return ". ".join(filter(None, (who, study.title, study.journal, where))) or "Unnamed study"
+
+
+@app.command("check")
+def check_panels(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Signature files.", show_default=False)
+    ],
+) -> None:
+    """Check signature files: one line for a good one, every fault of a bad one (exit code 3)."""
+    from mirrisk.errors import MirriskError
+    from mirrisk.panel import Panel
+
+    bad = 0
+    for file in files:
+        try:
+            panel = Panel.from_toml(Path(file))
+        except MirriskError as fault:
+            bad += 1
+            show.error(fault)
+            for also in _further_faults(fault):
+                show.note(f"  also:     {also}")
+            continue
+        _, _, _, _, scored, contested = _summary(panel)
+        show.stdout().print(
+            f"ok: {show.plain(file)}: {panel.id} {panel.version}, "
+            f"members: {scored} scored, {contested} contested, digest {panel.digest[:12]}",
+            soft_wrap=True,
+        )
+    if bad:
+        show.note(f"{bad} of {len(files)} files cannot be used")
+        raise typer.Exit(3)
+
+
+def _further_faults(fault: "MirriskError") -> list[str]:
+    """Return what else is wrong: an error tells the first fault only, its origin knows all."""
+    from pydantic import ValidationError
+
+    from mirrisk.panel import _message, _own_faults, _path_in_file
+
+    origin = fault.__context__
+    if not isinstance(origin, ValidationError):
+        return []
+    return [
+        f"{_path_in_file(other['loc'])}: {_message(other)}"
+        for other in _own_faults(origin.errors())[1:]
+    ]

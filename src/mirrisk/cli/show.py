@@ -1,0 +1,142 @@
+"""What the commands show: tables and facts on terminals, messages on standard error."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from rich.console import RenderableType
+    from rich.style import StyleType
+
+    from mirrisk.errors import MirriskError
+
+WIDEST = 120
+"""Lines longer than this are hard to read, however wide the terminal is."""
+
+SECONDS_UNTIL_SPINNER = 1.0
+
+FLAG_STYLES = {
+    "high": "bold red",
+    "low": "blue",  # not green: a low flag is no reassurance
+    "average": "default",
+    "indeterminate": "yellow",
+    "not_scored": "dim",
+}
+
+
+def stdout_is_terminal() -> bool:
+    """Whether a person, not a program, reads the standard output."""
+    return sys.stdout.isatty()
+
+
+def stdout() -> Console:
+    """Return the console of the standard output."""
+    return _console(stderr=False)
+
+
+def stderr() -> Console:
+    """Return the console of the standard error."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    # Names in the data may hold [brackets], :colons: and numbers: nothing is interpreted.
+    console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    if console.width > WIDEST:
+        console.width = WIDEST
+    return console
+
+
+def plain(text: object) -> str:
+    """Return a text from a file without what could move a terminal's cursor or colours."""
+    return "".join(
+        c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for c in str(text)
+    )
+
+
+def listing(*columns: str, right: Iterable[str] = (), fold: Iterable[str] = ()) -> Table:
+    """Return an empty table with these headers; columns not in ``fold`` stay on one line."""
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1))
+    for name in columns:
+        table.add_column(
+            name,
+            justify="right" if name in right else "left",
+            overflow="fold",
+            no_wrap=name not in fold,
+        )
+    return table
+
+
+def facts(pairs: Iterable[tuple[str, RenderableType]], *, indent: int = 2) -> Table:
+    """Return lines of a name and what is to be said of it; empty ones are left out."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(width=indent - 2 if indent > 2 else 0)
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in pairs:
+        if value:
+            grid.add_row("", name, plain(value) if isinstance(value, str) else value)
+    return grid
+
+
+def heading(text: str) -> Text:
+    """Return the title of a section."""
+    return Text(text, style="bold")
+
+
+def flag(name: str) -> Text:
+    """Return a flag in its colour."""
+    return Text(name.replace("_", " "), style=FLAG_STYLES[name])
+
+
+def error(fault: MirriskError) -> None:
+    """Print an error: what, where, what was expected, the remedy."""
+    _message("error:", fault.what, "bold red")
+    parts = (("where", fault.where), ("expected", fault.expected), ("remedy", fault.remedy))
+    for name, text in parts:
+        if text:
+            _message(f"  {name + ':':<9}", text, "dim")
+
+
+def warning(text: object) -> None:
+    """Print what a careful user would want to know."""
+    _message("warning:", text, "bold yellow")
+
+
+def note(text: object) -> None:
+    """Print a message that is not a result."""
+    stderr().print(plain(text), soft_wrap=True)
+
+
+def _message(label: str, text: object, style: StyleType) -> None:
+    line = Text.assemble((label, style), " ", plain(text))
+    stderr().print(line, soft_wrap=True)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[None]:
+    """Show on a terminal what takes longer than a second."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    status = stderr().status(Text(what))
+    timer = threading.Timer(SECONDS_UNTIL_SPINNER, status.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        status.stop()
