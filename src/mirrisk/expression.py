@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MIN_LIBRARY_MIRNAS = 100
 """Counts of fewer miRNAs than this cannot be the whole library."""
 
+LARGEST_LOG = 1000.0
+"""Log2 values beyond this overflow when they are turned back; nothing measured comes near."""
+
 CPM_TOTAL = 1e6
 ROWS_FOR_INFERENCE = 100
 """The unit is inferred from this many samples at the start of the table, whatever follows."""
@@ -103,7 +106,7 @@ def _index(
     return FeatureIndex(features, resolutions, level)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Expression:
     """Expression of samples x features, checked, in one unit, level and specimen.
 
@@ -189,6 +192,12 @@ class Expression:
     def __len__(self) -> int:
         return len(self.samples)
 
+    def __repr__(self) -> str:
+        return (
+            f"Expression({len(self)} samples x {len(self.features)} columns, {self.level}, "
+            f"{self.unit}, {self.specimen})"
+        )
+
     @cached_property
     def reads(self) -> FloatArray | None:
         """All miRNA reads of each sample, None where the unit does not tell."""
@@ -233,7 +242,7 @@ class Expression:
         """Return the cells of some columns; those of log and Ct units are checked here."""
         cells = take_columns(self.values, columns)
         if self.unit not in ("counts", "cpm"):
-            self._check_cells(cells, columns, lowest=-np.inf)
+            self._check_cells(cells, columns, lowest=-LARGEST_LOG, highest=LARGEST_LOG)
         return cells
 
     def _merged(self, columns: tuple[int, ...], level: Level) -> FloatArray:
@@ -270,20 +279,29 @@ class Expression:
             return np.log2(cells / totals[:, None] * CPM_TOTAL + 1)  # type: ignore[index]
 
     def _check_cells(
-        self, cells: FloatArray, columns: Sequence[int] | IntArray, lowest: float
+        self,
+        cells: FloatArray,
+        columns: Sequence[int] | IntArray,
+        lowest: float,
+        highest: float = np.inf,
     ) -> None:
-        """Refuse infinite cells, and cells below ``lowest``, naming the first."""
-        bad = np.isinf(cells) | (cells < lowest)
-        if bad.any():
-            row, column = (int(part) for part in np.argwhere(bad)[0])
-            kind = "negative" if np.isfinite(cells[row, column]) else "infinite"
-            raise InvalidExpressionError(
-                f"{kind} value {cells[row, column]:g} ({int(bad.sum())} such cells in all)",
-                where=f"sample {self.samples[row]!r}, column {self.features[columns[column]]!r}",
-                expected=f"finite {self.unit}" + (", zero or more" if lowest == 0 else ""),
-                remedy="correct the cell, leave it empty if it was not measured, "
-                "or state the table's real unit",
-            )
+        """Refuse infinite cells, and cells that the unit cannot hold, naming the first."""
+        bad = np.isinf(cells) | (cells < lowest) | (cells > highest)
+        if not bad.any():
+            return
+        row, column = (int(part) for part in np.argwhere(bad)[0])
+        value = cells[row, column]
+        kind = "negative value" if lowest == 0 else "impossible value"
+        if not np.isfinite(value):
+            kind = "infinite value"
+        limits = "zero or more" if lowest == 0 else f"between {lowest:g} and {highest:g}"
+        raise InvalidExpressionError(
+            f"{kind} {value:g} ({int(bad.sum())} such cells in all)",
+            where=f"sample {self.samples[row]!r}, column {self.features[columns[column]]!r}",
+            expected=f"finite {self.unit}, {limits}",
+            remedy="correct the cell, leave it empty if it was not measured, "
+            "or state the table's real unit",
+        )
 
 
 def check_choice(name: str, value: object, allowed: Sequence[str]) -> None:

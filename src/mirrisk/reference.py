@@ -61,7 +61,7 @@ class Measured:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Reference:
     """Summary statistics of a cohort, frozen: everything that scoring learns from others.
 
@@ -121,6 +121,12 @@ class Reference:
     contrast: Contrast | None = None
     panels: dict[str, str] = field(default_factory=dict)
     score_grids: dict[str, FloatArray] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return (
+            f"Reference({self.name!r}: {self.n} samples, {self.cancer or 'cancer not stated'}, "
+            f"{self.specimen}, {self.level}, {self.unit}, digest {self.digest[:12]})"
+        )
 
     # -- learning ---------------------------------------------------------------------------
 
@@ -214,14 +220,17 @@ class Reference:
         """Return the quantiles of the cohort's own scores on each panel that fits it."""
         grids = {}
         for panel in panels:
-            if panel.scorable(self.specimen) and self.cancer in (None, panel.cancer):
+            try:
+                self.check_panel(panel)
                 alignment, composite = self.lay(panel, cohort.index)
-                columns = self.columns(alignment)
-                z = self.normal_scores(values, columns)
-                visible = ~self._too_shallow(cohort)[:, columns]
-                scores = score_samples(z, visible, composite, min_coverage=MIN_COVERAGE).score
-                if not np.isnan(scores).all():
-                    grids[panel.id] = np.quantile(scores[~np.isnan(scores)], LEVELS)
+            except MismatchError:
+                continue  # a panel that this cohort cannot serve has no scores in it
+            columns = self.columns(alignment)
+            z = self.normal_scores(values, columns)
+            visible = ~self._too_shallow(cohort)[:, columns]
+            scores = score_samples(z, visible, composite, min_coverage=MIN_COVERAGE).score
+            if not np.isnan(scores).all():
+                grids[panel.id] = np.quantile(scores[~np.isnan(scores)], LEVELS)
         return grids
 
     def with_contrast(self, contrast: Contrast) -> Reference:

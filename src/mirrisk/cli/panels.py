@@ -11,6 +11,7 @@ from mirrisk.vocabulary import Specimen
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
     from mirrisk.errors import MirriskError
     from mirrisk.panel import Evidence, Member, Panel, Study
@@ -38,16 +39,22 @@ def list_panels() -> None:
         rows = [(*_summary(p), *(len(p.scorable(s)) for s in SPECIMENS), p.digest) for p in panels]
         write_texts({STDOUT: rows_to_csv((*header, "digest"), rows)})
         return
-    counts = ("scored", "contested")
-    table = show.listing(
-        "panel", "version", "cancer", "endpoint", *counts, "members by specimen",
-        right=counts, fold=("cancer", "endpoint", "members by specimen"),
-    )  # fmt: skip
+    numbers = ("scored", "contested", *SPECIMENS)
+    names = ("panel", "version", "cancer", "endpoint")
+    table = show.listing(*names, *numbers, right=numbers, fold=("endpoint",))
     for panel in panels:
-        table.add_row(*map(str, _summary(panel)), specimens_of(panel))
+        members = (len(panel.scorable(specimen)) for specimen in SPECIMENS)
+        table.add_row(
+            *map(str, _summary(panel)),
+            *("1*" if n == 1 else f"{n}\N{NO-BREAK SPACE}" for n in members),
+        )
     console = show.stdout()
     console.print(table)
-    console.print("mirrisk panels show PANEL tells what each member rests on.", style="dim")
+    console.print(
+        "\nMembers by specimen (ev: extracellular vesicles). * single marker: one member alone\n"
+        "decides. What each member rests on: mirrisk panels show PANEL",
+        style="dim",
+    )
 
 
 def _summary(panel: "Panel") -> tuple[object, ...]:
@@ -80,9 +87,11 @@ def show_panel(
     console.print(show.heading(f"{found.id} {found.version}  {show.plain(found.title)}"))
     console.print(show.facts(_about(found)))
     console.print()
-    console.print(show.heading("Caveats"))
-    for caveat in found.caveats:
-        console.print(show.facts([("-", caveat)]))
+    console.print(_overview(found))
+    if found.caveats:
+        console.print()
+        console.print(show.heading("Caveats"))
+        console.print(show.bullets(found.caveats))
     for member in found.members:
         console.print()
         console.print(show.heading(f"{show.plain(member.name)}: {_direction(member)}"))
@@ -101,6 +110,19 @@ def _about(panel: "Panel") -> list[tuple[str, "RenderableType"]]:
         ("source", panel.source.citation + doi),
         ("digest", panel.digest),
     ]
+
+
+def _overview(panel: "Panel") -> "Table":
+    table = show.listing(
+        "member", "risk when", "specimens", "status", "confidence", fold=("member",)
+    )
+    for member in panel.members:
+        specimens = ", ".join(member.specimens) or "-"
+        direction = member.risk_when or "-"
+        table.add_row(
+            show.plain(member.name), direction, specimens, member.status, member.confidence
+        )
+    return table
 
 
 def _direction(member: "Member") -> str:
@@ -129,7 +151,8 @@ def _evidence(evidence: "Evidence") -> str:
     source = _study(evidence.study) if evidence.study else "The review"
     if evidence.references:
         numbers = ", ".join(map(str, evidence.references))
-        source += f"{';' if evidence.study else ','} review reference {numbers}"
+        word = "reference" if len(evidence.references) == 1 else "references"
+        source += f"; the review's {word} {numbers}" if evidence.study else f", {word} {numbers}"
     relation = "" if evidence.relation == "review" else f"{evidence.relation}, "
     measured = f": {evidence.measured}" if evidence.measured else ""
     return f"{source} ({relation}read: {evidence.read}){measured}"

@@ -41,7 +41,7 @@ def list_references() -> None:
     console = show.stdout()
     console.print(table)
     console.print(
-        "A shipped reference serves samples made like it; any other laboratory fits its own:\n"
+        "\nA shipped reference serves samples made like it; any other laboratory fits its own:\n"
         "mirrisk references fit TABLE --name NAME --out FILE",
         style="dim",
     )

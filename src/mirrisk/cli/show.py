@@ -67,7 +67,10 @@ def plain(text: object) -> str:
 
 def listing(*columns: str, right: Iterable[str] = (), fold: Iterable[str] = ()) -> Table:
     """Return an empty table with these headers; columns not in ``fold`` stay on one line."""
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1))
+    table = Table(
+        box=box.SIMPLE_HEAD, header_style="bold", show_edge=False, pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )  # fmt: skip
     for name in columns:
         table.add_column(
             name,
@@ -78,16 +81,24 @@ def listing(*columns: str, right: Iterable[str] = (), fold: Iterable[str] = ()) 
     return table
 
 
-def facts(pairs: Iterable[tuple[str, RenderableType]], *, indent: int = 2) -> Table:
-    """Return lines of a name and what is to be said of it; empty ones are left out."""
+def facts(pairs: Iterable[tuple[str, RenderableType]], *, width: int = 0) -> Table:
+    """Return lines of a name and what is to be said of it; empty ones are left out.
+
+    ``width`` is that of the names at least, so that several tables can stand in line.
+    """
     grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(width=indent - 2 if indent > 2 else 0)
-    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(width=0)
+    grid.add_column(style="dim", no_wrap=True, min_width=width)
     grid.add_column(overflow="fold")
     for name, value in pairs:
         if value:
             grid.add_row("", name, plain(value) if isinstance(value, str) else value)
     return grid
+
+
+def bullets(texts: Iterable[str]) -> Table:
+    """Return sentences with a mark before each."""
+    return facts(("•", text) for text in texts)
 
 
 def heading(text: str) -> Text:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mirrisk.result import PanelResult
 
 SHOWN = 30
+LABEL = 16
 
 REMEDIES = {
     "low_coverage": "`mirrisk names TABLE` shows what the table lacks, --contributions FILE why "
@@ -38,16 +39,19 @@ def print_scores(console: "Console", assessment: "Assessment") -> None:
     several = len(assessment.results) > 1
     numbers = ("percentile", "score", "80% interval", "coverage", "fragile")
     panel = ("panel",) if several else ()
-    table = show.listing(
-        "sample", *panel, "flag", *numbers, "reason", right=numbers, fold=("sample",)
-    )
+    names = ("sample", *panel, "flag", *numbers, "reason")
+    table = show.listing(*names, right=numbers, fold=("sample",))
+    above = None
     for row in scores.head(SHOWN).to_dict("records"):
-        first = [show.plain(row["sample"])] + ([row["panel"]] if several else [])
+        sample = "" if row["sample"] == above else show.plain(row["sample"])
+        first = [sample, row["panel"]] if several else [sample]
         table.add_row(*first, show.flag(row["flag"]), *_numbers(row), _words(row["reason"]))
+        above = row["sample"]
     console.print(table)
     if len(scores) > SHOWN:
         more = len(scores) - SHOWN
-        console.print(f"... and {more} more rows: --out scores.csv keeps all\n", style="dim")
+        console.print(f"... and {more} more rows: --out scores.csv keeps all", style="dim")
+    console.print()
 
 
 def _numbers(row: dict[Any, Any]) -> tuple[str, ...]:
@@ -75,7 +79,8 @@ def print_summary(console: "Console", assessment: "Assessment") -> None:
             [
                 ("reference", f"{reference.name}: {about}"),
                 *(("note", text) for text in assessment.notes),
-            ]
+            ],
+            width=LABEL,
         )
     )
     console.print()
@@ -90,7 +95,7 @@ def _print_flags(console: "Console", result: "PanelResult") -> None:
     line = Text.assemble((f"{result.panel.id} {result.panel.version}", "bold"), ": ")
     parts = [Text.assemble(show.flag(name), f" {counts[name]}") for name in order if counts[name]]
     console.print(line + Text(", ").join(parts))
-    console.print(show.facts(_not_scored(result)))
+    console.print(show.facts(_not_scored(result), width=LABEL))
 
 
 def _not_scored(result: "PanelResult") -> list[tuple[str, str]]:
@@ -114,6 +119,5 @@ def print_explanation(console: "Console", explanation: "Explanation") -> None:
     """Print an explanation's sentences under the titles of their sections."""
     for section, group in groupby(explanation.sentences, key=lambda pair: pair[0]):
         console.print(show.heading(section.capitalize()))
-        for _, text in group:
-            console.print(show.facts([("-", text)]))
+        console.print(show.bullets(text for _, text in group))
         console.print()
