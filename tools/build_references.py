@@ -11,13 +11,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from mirrisk.expression import Expression
 from mirrisk.fitness import Contrast
 from mirrisk.reference import Reference
+from mirrisk.tables import as_expression
+
+if TYPE_CHECKING:
+    from mirrisk.expression import Expression
 
 COHORTS = {
     "tcga-brca": "breast",
@@ -88,8 +92,6 @@ def corrected(
 
 def build(cohorts: dict[str, pd.DataFrame]) -> dict[str, Reference]:
     """Fit the references of several cohorts, contrasts included."""
-    from mirrisk.tables import as_expression
-
     references = {name: fit(counts, name) for name, counts in cohorts.items()}
     tables = {name: as_expression(counts, unit="counts") for name, counts in cohorts.items()}
     return add_contrasts(references, tables)

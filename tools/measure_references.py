@@ -4,7 +4,7 @@
 
 Prints four tables, each over random halves of the primary tumours of six TCGA cohorts (the
 reference is fitted on one half and measured on the other): calibration of percentiles, fitness of
-samples, stability at 100,000 reads, and flags after quadrupling one abundant miRNA that is no member.
+samples, flags at 100,000 reads, and flags after quadrupling one abundant miRNA that is no member.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ WRONG: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], Unit]] = {
 
 
 def fitness(cohorts: dict[str, pd.DataFrame], seed: int) -> dict[str, dict[str, float]]:
-    """Return per reference the share refused of its own held-out half, of others, of wrong units."""
+    """Return per reference the share refused of its held-out half, of others, of wrong units."""
     parts = {name: halves(counts, seed) for name, counts in cohorts.items()}
     references = build({name: learned for name, (learned, _) in parts.items()})
     table = {}

@@ -6,7 +6,6 @@ import bz2
 import codecs
 import csv
 import gzip
-import io
 import lzma
 import re
 import zlib
@@ -18,7 +17,7 @@ import numpy as np
 from mirrisk.errors import InvalidTableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
 
@@ -32,6 +31,31 @@ COMPRESSIONS = {
     b"\xfd7zXZ\x00": lzma.decompress,
 }
 ZSTD = b"\x28\xb5\x2f\xfd"
+BINARY = {
+    b"PK\x03\x04": "an Excel workbook or another zip archive",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook in the old format",
+    b"PAR1": "a Parquet file",
+    b"ARROW1": "a Feather file",
+    b"\x89HDF": "an HDF5 file, such as .h5ad",
+}
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),
+    (codecs.BOM_UTF32_LE, "utf-32", "UTF-32"),  # begins with the mark of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32", "UTF-32"),
+    (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
+    (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
+)
+REMEDIES = (
+    (r"[+-]?\d{1,3}(?:[,.'’ \u00a0\u202f]\d{3})+(?:[.,]\d+)?", "write no thousands separators"),
+    (r"[+-]?\d+,\d+", "write a decimal point, or divide the cells by semicolons"),
+    (
+        r"\d{1,2}[-. ]?[A-Za-z]{3,4}|[A-Za-z]{3,4}[-. ]\d{2,4}|\d{4}-\d\d-\d\d.*",
+        "a spreadsheet made a date of it: set the cell right in the file it came from",
+    ),
+)
+"""What cells that are no numbers look like, and what to do about it."""
+
+LONGEST_SHOWN = 40
 
 
 @dataclass(frozen=True)
@@ -76,22 +100,54 @@ def numbers(cells: Cells) -> FloatArray:
             if cell is None:
                 continue
             try:
-                values[i, j] = float(str(cell))
+                values[i, j] = number(cell)
             except ValueError:
+                what, remedy = _no_number(str(cell))
                 raise InvalidTableError(
-                    f"{str(cell)!r} is no number",
+                    what,
                     where=f"row {cells.rows[i]!r}, column {cells.columns[j]!r}",
                     expected="a number, or an empty cell where nothing was measured",
+                    remedy=remedy,
                 ) from None
     return values
+
+
+def number(cell: object) -> float:
+    """Read one cell as tables write numbers.
+
+    Raises
+    ------
+    ValueError
+        If it is none; ``1_000`` is a number in Python alone.
+    """
+    text = str(cell)
+    if "_" in text:
+        raise ValueError(text)
+    return float(text)
+
+
+def _no_number(cell: str) -> tuple[str, str]:
+    """Say what is wrong with a cell that is no number, and what to do about it."""
+    if "\n" in cell:
+        return _open_quote(cell), "close the quote"
+    shown = repr(cell if len(cell) <= LONGEST_SHOWN else cell[:LONGEST_SHOWN] + "...")
+    for pattern, remedy in REMEDIES:
+        if re.fullmatch(pattern, cell):
+            return f"{shown} is no number", remedy
+    return f"{shown} is no number", "correct the cell, or leave it empty"
+
+
+def _open_quote(cell: str) -> str:
+    return f"a quote is left open: the cell runs on over {cell.count(chr(10)) + 1} lines"
 
 
 def read_delimited(content: bytes, *, where: str) -> Cells:
     """Parse a delimited file: its first column names the rows, its first line the columns.
 
-    Understands gzip, bzip2, xz and zstd; UTF-8 and UTF-16 (with its mark); LF, CRLF and CR;
-    comma, tab and semicolon, the latter with a decimal comma; comment lines before the header;
-    a header that is one name short, as R writes it.
+    Understands gzip, bzip2, xz and zstd; UTF-8, and UTF-16 and UTF-32 with their mark; LF, CRLF
+    and CR; comma, tab and semicolon, the latter with a decimal comma; comment lines and
+    ``sep=;`` before the header; a header that is one name short, as R writes it. Rows and
+    columns without a name and without a value, as spreadsheets leave them behind, are dropped.
 
     Raises
     ------
@@ -99,24 +155,110 @@ def read_delimited(content: bytes, *, where: str) -> Cells:
         If it is no such file.
     """
     text = _unified(_decoded(_decompressed(content)))
-    text, header_line = _without_comments(text)
+    text, delimiter = _without_preamble(text)
     if not text.strip():
         raise InvalidTableError("the file is empty", where=where, expected="a header and samples")
-    delimiter = _delimiter(header_line)
-    lines = csv.reader(io.StringIO(text[:1_000_000]), delimiter=delimiter)
-    header = next(lines)
-    first = next((line for line in lines if line), None)
+    head = _head(text, delimiter, where)
+    table = _parse(text[head.length :], head, delimiter, where)
+    if head.one_short and not any(map(str.strip, table.column(len(head.names) - 1).to_pylist())):
+        raise InvalidTableError(
+            "every row ends with an empty cell for which the header has no name",
+            where=where,
+            expected="as many cells in the header as in the rows",
+            remedy="remove the delimiter at the end of each row, or add one to the header",
+        )
+    return _named(_to_cells(table, head.names[1:], decimal_comma=delimiter == ";"), where)
+
+
+@dataclass(frozen=True)
+class _Head:
+    """The header: its names, that of the row names included, and its length in characters."""
+
+    names: tuple[str, ...]
+    length: int
+    one_short: bool
+
+
+def _head(text: str, delimiter: str, where: str) -> _Head:
+    """Parse the header, and enough of the first row to tell whether the header is one short."""
+    lines = csv.reader(_lines(text), delimiter=delimiter)
+    try:
+        names = next(lines)
+    except csv.Error:  # a cell longer than any name can be
+        raise _open_header(where) from None
+    length = _end_of_line(text, lines.line_num)
+    first = _first_row(lines)
+    if first is None and any("\n" in name for name in names):
+        raise _open_header(where)
     if first is None:
         raise InvalidTableError(
             "the file has a header and nothing else", where=where, expected="at least one sample"
         )
-    if len(first) == len(header) + 1:
-        header = ["", *header]
-    body = text[text.index("\n") + 1 :]
-    table = _parse(body, len(header), delimiter, where)
-    rows = tuple(str(cell).strip() for cell in table.column(0).to_pylist())
-    columns = tuple(name.strip() for name in header[1:])
-    return _to_cells(table, rows, columns, decimal_comma=delimiter == ";")
+    if len(names) == len(first) == 1:
+        raise InvalidTableError(
+            "the file has one column: no commas, tabs or semicolons divide it",
+            where=where,
+            expected="names in the first column, values in the others",
+            remedy="save it as CSV (in R: write.csv)",
+        )
+    one_short = len(first) == len(names) + 1
+    return _Head(("", *names) if one_short else tuple(names), length, one_short)
+
+
+def _open_header(where: str) -> InvalidTableError:
+    return InvalidTableError(
+        "a quote is left open in the header",
+        where=where,
+        expected="names, each on one line",
+        remedy="close the quote",
+    )
+
+
+def _first_row(lines: Iterator[list[str]]) -> list[str] | None:
+    """Return the next row that is not blank, None where there is none."""
+    try:
+        return next((line for line in lines if line), None)
+    except csv.Error:  # a cell as long as the file: what is wrong is found when all is parsed
+        return []
+
+
+def _lines(text: str, start: int = 0) -> Iterator[str]:
+    """Yield lines one by one: a header may be as long as the rest of the file."""
+    while start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        yield text[start:end]
+        start = end
+
+
+def _end_of_line(text: str, count: int) -> int:
+    """Return where the line after the first ``count`` lines begins."""
+    end = 0
+    for _ in range(count):
+        end = text.find("\n", end) + 1 or len(text)
+    return end
+
+
+def _named(cells: Cells, where: str) -> Cells:
+    """Drop rows and columns that hold neither name nor value; a value needs both names."""
+    filled = ~np.isnan(cells.values)
+    for j, column in cells.text.items():
+        filled[:, j] = [cell is not None for cell in column]
+    rows = [i for i, name in enumerate(cells.rows) if name or filled[i].any()]
+    columns = [j for j, name in enumerate(cells.columns) if name or filled[:, j].any()]
+    for kind, names, kept in (("row", cells.rows, rows), ("column", cells.columns, columns)):
+        nameless = next((i for i in kept if not names[i]), None)
+        if nameless is not None:
+            place = "after the header" if kind == "row" else "after the names"
+            raise InvalidTableError(
+                f"{kind} {nameless + 1} {place} has no name",
+                where=where,
+                expected=f"a name for every {kind} that holds a value",
+                remedy=f"name the {kind}, or delete it",
+            )
+    if len(rows) < len(cells.rows):
+        text = {j: [column[i] for i in rows] for j, column in cells.text.items()}
+        cells = Cells(tuple(cells.rows[i] for i in rows), cells.columns, cells.values[rows], text)
+    return cells if len(columns) == len(cells.columns) else cells.take(columns)
 
 
 def _decompressed(content: bytes) -> bytes:
@@ -128,7 +270,7 @@ def _decompressed(content: bytes) -> bytes:
         for magic, decompress in COMPRESSIONS.items():
             if content.startswith(magic):
                 return bytes(decompress(content))
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise InvalidTableError(
             f"the compressed file is damaged or cut short ({error})",
             remedy="copy or download it again",
@@ -137,14 +279,22 @@ def _decompressed(content: bytes) -> bytes:
 
 
 def _decoded(content: bytes) -> str:
-    for mark, encoding in (
-        (codecs.BOM_UTF8, "utf-8-sig"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
+    for magic, kind in BINARY.items():
+        if content.startswith(magic):
+            raise InvalidTableError(
+                f"the file is {kind}", expected="delimited text", remedy="save it as CSV in UTF-8"
+            )
+    for mark, encoding, name in MARKS:
         if content.startswith(mark):
-            return content.decode(encoding)
-    if b"\x00" in content[:100_000]:
+            try:
+                return content.decode(encoding)
+            except UnicodeDecodeError as error:
+                raise InvalidTableError(
+                    f"the file is damaged: its mark says {name}, but {error.reason} at byte "
+                    f"{error.start}",
+                    remedy="save it again as CSV in UTF-8",
+                ) from None
+    if b"\x00" in content:
         raise InvalidTableError(
             "the file holds NUL bytes: it is binary, or UTF-16 without its mark",
             expected="delimited text",
@@ -160,37 +310,59 @@ def _unified(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _without_comments(text: str) -> tuple[str, str]:
+def _without_preamble(text: str) -> tuple[str, str]:
+    """Drop what stands before the header; return the rest and its delimiter."""
+    stated = re.match(r'"?sep=(.)"?\n', text, re.IGNORECASE)
+    if stated:  # Excel's own way of naming the delimiter
+        return text[stated.end() :], stated[1]
+    text = _without_comments(text)
+    header, first = (next(lines, "") for lines in [_lines(text)] * 2)
+    # A header that is one name short may have no delimiter at all.
+    return text, _delimiter(header) or _delimiter(first) or ","
+
+
+def _without_comments(text: str) -> str:
     """Drop leading comment lines, but for a header that itself begins with ``#``."""
     start = 0
-    previous = ""
+    comment = ""
     while text.startswith(("#", "\n"), start):
         end = text.find("\n", start)
         if end < 0:
-            return "", ""
-        previous = text[start:end]
+            return ""
+        comment = text[start:end] or comment
         start = end + 1
-    end = text.find("\n", start)
-    line = text[start:] if end < 0 else text[start:end]
-    if (
-        previous.startswith("#")
-        and previous.count(_delimiter(line)) == line.count(_delimiter(line)) > 0
-    ):
-        return previous.lstrip("#") + "\n" + text[start:], previous.lstrip("#")
-    return text[start:], line
+    line = next(_lines(text, start), "")
+    delimiter = _delimiter(line)
+    if not delimiter or comment.count(delimiter) != line.count(delimiter):
+        return text[start:]
+    # As many cells in the comment as in the next line: the header, if the next holds values.
+    cells = [cell.strip().strip('"') for cell in line.split(delimiter)[1:]]
+    if any(cell in MISSING or _is_number(cell.replace(",", ".")) for cell in cells):
+        return comment.lstrip("#") + "\n" + text[start:]
+    return text[start:]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        number(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _delimiter(line: str) -> str:
+    """Return the delimiter that divides a line most often; empty where none does."""
     bare = re.sub(r'"[^"]*"', "", line)
-    return max(DELIMITERS, key=bare.count)
+    found = max(DELIMITERS, key=bare.count)
+    return found if found in bare else ""
 
 
-def _parse(body: str, width: int, delimiter: str, where: str) -> pa.Table:
+def _parse(body: str, head: _Head, delimiter: str, where: str) -> pa.Table:
     """Read the body as text columns; the fast reader of Arrow, its errors in our words."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    names = [f"c{j}" for j in range(width)]
+    names = [f"c{j}" for j in range(len(head.names))]
     data = body.encode()
     try:
         return arrow_csv.read_csv(
@@ -200,41 +372,84 @@ def _parse(body: str, width: int, delimiter: str, where: str) -> pa.Table:
             ),
             parse_options=arrow_csv.ParseOptions(delimiter=delimiter),
             convert_options=arrow_csv.ConvertOptions(
-                column_types={name: pa.string() for name in names},
-                null_values=list(MISSING),
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
+                column_types={name: pa.string() for name in names}, strings_can_be_null=False
             ),
         )
     except pa.ArrowInvalid as error:
-        raise InvalidTableError(
-            _ragged(str(error)), where=where, expected=f"{width} cells in every row"
-        ) from None
+        raise _indivisible(body, head, delimiter, where, str(error)) from None
 
 
-def _ragged(message: str) -> str:
-    """Translate Arrow's complaint about a row of another length."""
-    found = re.search(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)", message)
-    if not found:
-        return f"the file cannot be divided into cells ({message.splitlines()[0]})"
-    row = f"row {int(found[1])} after the header" if found[1] else "a row"
-    return f"{row} has {found[3]} cells, the header {found[2]}"
+def _indivisible(
+    body: str, head: _Head, delimiter: str, where: str, message: str
+) -> InvalidTableError:
+    """Say which row has another length than the header."""
+    width = len(head.names)
+    expected = f"{width} cells in every row, as in the header"
+    if any("\n" in name for name in head.names):
+        return _open_header(where)
+    row, cells = _odd_row(body, width, delimiter)
+    if row:
+        where = f"{where}, row {row} after the header"
+        torn = next((cell for cell in cells if "\n" in cell), None)
+        if torn is None:
+            what, remedy = (
+                f"{len(cells)} cell{'s' * (len(cells) != 1)}",
+                "add or remove delimiters in this row",
+            )
+        else:
+            what, remedy = _open_quote(torn), "close the quote"
+        return InvalidTableError(what, where=where, expected=expected, remedy=remedy)
+    what = f"the file cannot be divided into cells ({message.splitlines()[0]})"
+    return InvalidTableError(what, where=where, expected=expected)
 
 
-def _to_cells(
-    table: pa.Table, rows: tuple[str, ...], columns: tuple[str, ...], *, decimal_comma: bool
-) -> Cells:
+def _odd_row(body: str, width: int, delimiter: str) -> tuple[int, list[str]]:
+    """Return the number and the cells of the first row of another length, 0 if there is none."""
+    number_of_row = 0
+    try:
+        for row in csv.reader(_lines(body), delimiter=delimiter):
+            number_of_row += bool(row)
+            if row and len(row) != width:
+                return number_of_row, row
+    except csv.Error:
+        return number_of_row + 1, [body[body.find('"') :]]
+    return 0, []
+
+
+def _to_cells(table: pa.Table, columns: Sequence[str], *, decimal_comma: bool) -> Cells:
     import pyarrow as pa
     from pyarrow import compute
 
+    rows = tuple(cell.strip() for cell in table.column(0).to_pylist())
     values = np.full((len(columns), len(rows)), np.nan)
     text: dict[int, list[object]] = {}
     for j in range(len(columns)):
         column = compute.utf8_trim_whitespace(table.column(j + 1))
-        if decimal_comma:
-            column = compute.replace_substring(column, ",", ".")
         try:
-            values[j] = compute.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
+            values[j] = _as_floats(column, decimal_comma=decimal_comma)
         except pa.ArrowInvalid:
-            text[j] = column.to_pylist()
-    return Cells(rows, columns, np.ascontiguousarray(values.T), text)
+            cells = [None if cell in MISSING else cell for cell in column.to_pylist()]
+            text[j] = [_with_point(cell) if decimal_comma else cell for cell in cells]
+    names = tuple(name.strip() for name in columns)
+    return Cells(rows, names, np.ascontiguousarray(values.T), text)
+
+
+def _as_floats(column: pa.ChunkedArray, *, decimal_comma: bool) -> FloatArray:
+    """Cast a column of text; ArrowInvalid where a cell is no number."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if decimal_comma:
+        column = compute.replace_substring(column, ",", ".")
+    try:
+        numeric = compute.cast(column, pa.float64())
+    except pa.ArrowInvalid:
+        absent = compute.is_in(column, value_set=pa.array(MISSING))
+        numeric = compute.cast(compute.if_else(absent, None, column), pa.float64())
+    return np.asarray(numeric.to_numpy(zero_copy_only=False))
+
+
+def _with_point(cell: str | None) -> str | None:
+    """Write a decimal comma as a point; what is no number either way stays as it stands."""
+    pointed = cell and cell.replace(",", ".")
+    return pointed if pointed and _is_number(pointed) else cell

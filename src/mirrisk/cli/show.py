@@ -49,9 +49,15 @@ def stderr() -> Console:
     return _console(stderr=True)
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let the program decide what it means that the reader went away."""
+        raise BrokenPipeError
+
+
 def _console(*, stderr: bool) -> Console:
     # Names in the data may hold [brackets], :colons: and numbers: nothing is interpreted.
-    console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    console = _Console(stderr=stderr, markup=False, emoji=False, highlight=False)
     if console.width > WIDEST:
         console.width = WIDEST
     return console
