@@ -45,7 +45,8 @@ def read_back(simulated: Simulated, reference: Reference) -> pd.DataFrame:
     """Normal scores as scoring finds them in the counts."""
     result = mirrisk.score(simulated.counts, panel="all", reference=reference, unit="counts")
     values = result.results[0].measured.values
-    return pd.DataFrame(reference.normal_scores(values), columns=list(reference.keys))
+    z = reference.normal_scores(values, range(len(reference.keys)))
+    return pd.DataFrame(z, columns=list(reference.keys))
 
 
 def abundant(reference: Reference) -> list[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mirrisk.expression import Expression
+    from mirrisk.expression import Expression, FeatureIndex
     from mirrisk.panel import Panel
     from mirrisk.tables import Duplicates, Orientation
     from mirrisk.vocabulary import Specimen, Unit
@@ -193,7 +193,9 @@ def score(
         raise MismatchError(f"min_coverage is {min_coverage}", expected="a share from 0 to 1")
     wanted = None if panel == ALL else load_panels(panel)
     fitted = _reference(reference, expression, wanted)
-    panels, skipped = (wanted, ()) if wanted is not None else _fitting_panels(fitted)
+    panels, skipped = (
+        (wanted, ()) if wanted is not None else _fitting_panels(fitted, expression.index)
+    )
     measured = fitted.measure(expression)
     results = tuple(score_panel(p, fitted, measured, min_coverage=min_coverage) for p in panels)
     notes = (*expression.notes, *measured.notes, *skipped, *_standing_notes(results, fitted))
@@ -220,21 +222,19 @@ def _reference(
     return Reference.load(reference)
 
 
-def _fitting_panels(reference: Reference) -> tuple[tuple[Panel, ...], tuple[str, ...]]:
+def _fitting_panels(
+    reference: Reference, index: FeatureIndex
+) -> tuple[tuple[Panel, ...], tuple[str, ...]]:
     """Return the shipped panels that a reference can serve, and why others are left out."""
     panels, skipped = [], []
     for panel in shipped_panels():
         try:
             reference.check_panel(panel)
+            reference.lay(panel, index)
         except MismatchError as error:
             skipped.append(f"panel {panel.id} left out: {error.what}")
-            continue
-        if panel.scorable(reference.specimen):
-            panels.append(panel)
         else:
-            skipped.append(
-                f"panel {panel.id} left out: no direction is known in {reference.specimen}"
-            )
+            panels.append(panel)
     if not panels:
         raise MismatchError(
             f"no panel fits reference {reference.name!r}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirrisk.errors import NotFoundError
+from mirrisk.errors import MismatchError, NotFoundError
 from mirrisk.panel import Panel, shipped_panels
 
 if TYPE_CHECKING:
@@ -62,9 +62,24 @@ def load_panel(panel: PanelLike) -> Panel:
 
 
 def load_panels(panels: PanelLike | Iterable[PanelLike]) -> tuple[Panel, ...]:
-    """Return one panel or several, in the order given, each once."""
+    """Return one panel or several, in the order given, each once.
+
+    Raises
+    ------
+    NotFoundError
+        If one is not found, or none was named.
+    MismatchError
+        If two different panels have one id: results could not tell them apart.
+    """
     several = [panels] if isinstance(panels, PanelLike) else list(panels)
-    loaded = {panel.id: panel for panel in map(load_panel, several)}
+    loaded: dict[str, Panel] = {}
+    for panel in map(load_panel, several):
+        if loaded.setdefault(panel.id, panel).digest != panel.digest:
+            raise MismatchError(
+                f"two different panels have the id {panel.id!r}",
+                expected="one id per panel",
+                remedy="change the id of your own (and the name of its file)",
+            )
     if not loaded:
         raise NotFoundError("no panel was named", expected="one of " + ", ".join(list_panels()))
     return tuple(loaded.values())

@@ -53,7 +53,15 @@ class InvalidExpressionError(MirriskError):
 
 
 class InvalidPanelError(MirriskError):
-    """A signature file breaks the rules of signature files."""
+    """A signature file breaks the rules of signature files.
+
+    Attributes
+    ----------
+    more : tuple of str
+        What else is wrong in the file, beside the first fault that ``what`` tells.
+    """
+
+    more: tuple[str, ...] = ()
 
 
 class InvalidReferenceError(MirriskError):

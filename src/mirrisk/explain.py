@@ -12,6 +12,7 @@ from scipy.special import ndtr
 from mirrisk.errors import NotFoundError
 from mirrisk.result import REASONS, STATUSES, WHYS, PanelResult
 from mirrisk.scoring import CUTOFFS, FLAGS
+from mirrisk.vocabulary import SEQUENCING
 
 if TYPE_CHECKING:
     from mirrisk.alignment import Slot
@@ -23,7 +24,8 @@ Section = Literal["flag", "members", "not used", "fragility", "what would change
 LARGEST_CHANGE = 6.0
 """Counterfactuals look as far as a 64-fold change of one member (log2 units or cycles)."""
 
-STEP = 0.05
+STEP = 0.01
+"""... in steps of this, the last digit that is told."""
 
 SCALE = {
     "counts": "log2 CPM",
@@ -186,7 +188,11 @@ class _Sample:
                     sums[pathway] = sums.get(pathway, 0.0) + self.contributions[i]
                     names.setdefault(pathway, []).append(self._slot(i).mirna.name)
         order = sorted(sums, key=lambda pathway: -abs(sums[pathway]))
-        return [f"{sums[p]:+.2f}  {p}: {', '.join(names[p])}" for p in order]
+        said = [f"{sums[p]:+.2f}  {p}: {', '.join(names[p])}" for p in order]
+        listed = [name for pathway in names.values() for name in pathway]
+        if len(set(listed)) < len(listed):
+            said.append("A miRNA of several pathways counts in each, so these do not add up.")
+        return said
 
     def unused(self) -> list[str]:
         said = []
@@ -230,22 +236,20 @@ class _Sample:
             )
         change, flag, name = best
         word = "higher" if change > 0 else "lower"
+        unit = "cycles" if self.reference.unit in ("ct", "delta_ct") else "log2 units"
         return (
             f"The flag would be {flag.replace('_', ' ')} if {name} were "
-            f"{2 ** abs(change):.1f} times {word} ({abs(change):.2f} log2 units), "
+            f"{2 ** abs(change):.2f} times {word} ({abs(change):.2f} {unit}), "
             "all else being equal: the smallest such change of one member."
         )
 
     def caveats(self) -> list[str]:
-        return [
-            f"Endpoint: {self.result.panel.endpoint}.",
-            *self.result.panel.caveats,
-            "Research use only: no panel of mirrisk is a validated diagnostic.",
-            (
-                f"Panel digest {self.result.panel.digest[:12]}, "
-                f"reference digest {self.reference.digest[:12]}."
-            ),
-        ]
+        panel = self.result.panel
+        said = [f"Endpoint: {panel.endpoint}.", *panel.caveats]
+        if not any("research use only" in caveat.lower() for caveat in panel.caveats):
+            said.append("Research use only: the panel is no validated diagnostic.")
+        digests = panel.digest[:12], self.reference.digest[:12]
+        return [*said, "Panel digest {}, reference digest {}.".format(*digests)]
 
     # -- details ----------------------------------------------------------------------------
 
@@ -276,19 +280,25 @@ class _Sample:
         """Shift all of a member's levels together until the flag changes."""
         alignment, reference = self.result.alignment, self.reference
         columns = np.flatnonzero(alignment.members == position)
-        changes = np.arange(STEP, LARGEST_CHANGE + STEP, STEP)
-        changes = np.stack([changes, -changes], axis=1).reshape(-1)
+        steps = np.arange(1, round(LARGEST_CHANGE / STEP) + 1, dtype=np.float64)
+        changes = (steps[:, None] * np.array([STEP, -STEP])).reshape(-1)
         z = np.repeat(self.result.z[[self.row]], len(changes), axis=0)
         for column in columns:
             i = alignment.scored[column]
             if not np.isnan(z[0, column]):
                 quantiles = reference.quantile_maps[reference.position[self._slot(i).key]]
-                z[:, column] = quantiles.normal_score(self.values[i] + changes)
+                z[:, column] = quantiles.normal_score(self._changed(self.values[i], changes))
         flags = self.result.what_if(self.row, z).flag
         other = np.flatnonzero(flags != self.result.flags[self.row])
         if not len(other):
             return None
         return float(changes[other[0]]), FLAGS[flags[other[0]]]
+
+    def _changed(self, value: float, changes: FloatArray) -> FloatArray:
+        """Return a level after 2^changes-fold changes; of reads, which have the 1 added to CPM."""
+        if self.reference.unit in SEQUENCING:
+            return np.asarray(np.log2((np.exp2(value) - 1) * np.exp2(changes) + 1))
+        return value + changes
 
 
 def _support(member: Member) -> str:
@@ -311,7 +321,8 @@ def _support(member: Member) -> str:
 def _source(evidence: Evidence) -> str:
     if evidence.study is None:
         numbers = ", ".join(map(str, evidence.references))
-        return f"the review{f', its references {numbers}' if numbers else ''}"
+        word = "reference" if len(evidence.references) == 1 else "references"
+        return f"the review{f', its {word} {numbers}' if numbers else ''}"
     study = evidence.study
     who = " ".join(filter(None, (study.author, str(study.year or ""))))
     where = f"doi:{study.doi}" if study.doi else (f"PMID {study.pmid}" if study.pmid else "")

@@ -22,12 +22,27 @@ if TYPE_CHECKING:
 MIN_LIBRARY_MIRNAS = 100
 """Counts of fewer miRNAs than this cannot be the whole library."""
 
-LARGEST_LOG = 1000.0
-"""Log2 values beyond this overflow when they are turned back; nothing measured comes near."""
+LARGEST_SEEN_LOG = 64.0
+"""No logarithm of a measured value comes near: 2^64 is more than any instrument counts."""
+
+LARGEST_LOG = 128.0
+"""Refused beyond. Counts declared as log2 reach much further; scikit-learn's checks bring 100."""
+
+LIMITS: dict[Unit, tuple[float, float]] = {
+    "counts": (0.0, np.inf),
+    "cpm": (0.0, np.inf),
+    "log2": (-LARGEST_LOG, LARGEST_LOG),
+    "ct": (1.0, 60.0),
+    "delta_ct": (-60.0, 60.0),
+}
+"""What a unit can hold. Exports write 0, 999 and the like for a Ct that was not determined."""
 
 CPM_TOTAL = 1e6
 ROWS_FOR_INFERENCE = 100
 """The unit is inferred from this many samples at the start of the table, whatever follows."""
+
+ROUNDING = 1e-6
+"""Fractional reads add up to a library size that was rounded, give or take this share."""
 
 
 @dataclass(frozen=True)
@@ -152,19 +167,13 @@ class Expression:
         _refuse_repeats(
             self.index.features, "column", 'merge them: duplicates="sum" or duplicates="mean"'
         )
-        if not len(self.index.at_level):
-            raise InvalidExpressionError(
-                "no column denotes a human miRNA",
-                where=f"columns {_some(self.index.features)}",
-                expected="names such as hsa-miR-21-5p, hsa-mir-21, MIMAT0000076 or MIR21",
-                remedy="run `mirrisk names TABLE` to see how each name was read",
-            )
+        require_mirnas(self.index)
         if self.unit in ("counts", "cpm"):
             self._check_linear()
 
     def _check_linear(self) -> None:
         columns = self.index.at_level
-        self._check_cells(take_columns(self.values, columns), columns, lowest=0.0)
+        self._check_cells(take_columns(self.values, columns), columns)
         if self.unit == "counts" and self.library_size is None:
             found = len(self.index.columns_of(self.level))
             if found < MIN_LIBRARY_MIRNAS:
@@ -173,10 +182,26 @@ class Expression:
                     expected=f"the whole table (at least {MIN_LIBRARY_MIRNAS} miRNAs)",
                     remedy="give the whole table, or library_size= (all miRNA reads per sample)",
                 )
+        self._check_library()
         fault = _wrong_total(self)
         if fault:
             raise InvalidExpressionError(
                 fault, expected=f"values in {self.unit}", remedy="state the table's real unit"
+            )
+
+    def _check_library(self) -> None:
+        """Refuse a library size below the reads that the table itself holds."""
+        if self.unit != "counts" or self.library_size is None:
+            return
+        short = np.flatnonzero(self.library_size * (1 + ROUNDING) < self.totals)
+        if len(short):
+            row = int(short[0])
+            raise InvalidExpressionError(
+                f"library size {self.library_size[row]:.10g}, but the table holds "
+                f"{self.totals[row]:.10g} reads",
+                where=f"sample {self.samples[row]!r}",
+                expected="all miRNA reads of the sample, in reads (not in millions)",
+                remedy="correct library_size, and see that it is in the order of the samples",
             )
 
     @property
@@ -242,7 +267,7 @@ class Expression:
         """Return the cells of some columns; those of log and Ct units are checked here."""
         cells = take_columns(self.values, columns)
         if self.unit not in ("counts", "cpm"):
-            self._check_cells(cells, columns, lowest=-LARGEST_LOG, highest=LARGEST_LOG)
+            self._check_cells(cells, columns)
         return cells
 
     def _merged(self, columns: tuple[int, ...], level: Level) -> FloatArray:
@@ -278,14 +303,9 @@ class Expression:
             # A sample without a single read has no CPM: NaN, and is reported as empty.
             return np.log2(cells / totals[:, None] * CPM_TOTAL + 1)  # type: ignore[index]
 
-    def _check_cells(
-        self,
-        cells: FloatArray,
-        columns: Sequence[int] | IntArray,
-        lowest: float,
-        highest: float = np.inf,
-    ) -> None:
+    def _check_cells(self, cells: FloatArray, columns: Sequence[int] | IntArray) -> None:
         """Refuse infinite cells, and cells that the unit cannot hold, naming the first."""
+        lowest, highest = LIMITS[self.unit]
         bad = np.isinf(cells) | (cells < lowest) | (cells > highest)
         if not bad.any():
             return
@@ -294,9 +314,11 @@ class Expression:
         kind = "negative value" if lowest == 0 else "impossible value"
         if not np.isfinite(value):
             kind = "infinite value"
-        limits = "zero or more" if lowest == 0 else f"between {lowest:g} and {highest:g}"
+        others = int(bad.sum()) - 1
+        more = f" (and {others} more such cell{'s' * (others > 1)})" if others else ""
+        limits = "zero or more" if lowest == 0 else f"from {lowest:g} to {highest:g}"
         raise InvalidExpressionError(
-            f"{kind} {value:g} ({int(bad.sum())} such cells in all)",
+            f"{kind} {value:g}{more}",
             where=f"sample {self.samples[row]!r}, column {self.features[columns[column]]!r}",
             expected=f"finite {self.unit}, {limits}",
             remedy="correct the cell, leave it empty if it was not measured, "
@@ -304,14 +326,26 @@ class Expression:
         )
 
 
+def require_mirnas(index: FeatureIndex) -> None:
+    """Refuse a table of which no column is a human miRNA.
+
+    Raises
+    ------
+    InvalidExpressionError
+    """
+    if not len(index.at_level):
+        raise InvalidExpressionError(
+            "no column denotes a human miRNA",
+            where=f"columns {_some(index.features)}",
+            expected="names such as hsa-miR-21-5p, hsa-mir-21, MIMAT0000076 or MIR21",
+            remedy="run `mirrisk names TABLE` to see how each name was read",
+        )
+
+
 def check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
     """Refuse a value outside a closed vocabulary, listing it."""
     if value not in allowed:
         raise InvalidExpressionError(f"{name} is {value!r}", expected=" | ".join(allowed))
-
-
-def _average(logs: FloatArray) -> FloatArray:
-    return row_means(logs, ~np.isnan(logs))
 
 
 def _refuse_repeats(names: Sequence[str], what: str, remedy: str) -> None:
@@ -341,39 +375,53 @@ def infer_unit(values: FloatArray, columns: IntArray) -> tuple[Unit, str]:
     """
     cells = values[:ROWS_FOR_INFERENCE, columns]
     measured = cells[np.isfinite(cells)]
-    if measured.size and measured.min() >= 0:
-        totals = np.nansum(cells, axis=1)
-        if bool((measured == np.floor(measured)).all()) and np.median(totals) >= 1e4:
-            return "counts", "whole numbers, zero or more"
-        if _near_million(totals):
-            return "cpm", "every sample adds up to a million"
-        if measured.max() < 64 and _near_million(np.nansum(np.exp2(cells) - 1, axis=1)):
-            return "log2", "2^x - 1 adds up to a million in every sample"
-    low, high = (measured.min(), measured.max()) if measured.size else (np.nan, np.nan)
+    found = "they hold none"
+    if measured.size:
+        found = f"from {measured.min():.4g} to {measured.max():.4g}"
+        if measured.min() >= 0:
+            totals = np.nansum(cells, axis=1)
+            if bool((measured == np.floor(measured)).all()) and np.median(totals) >= 1e4:
+                return "counts", "whole numbers, zero or more"
+            if _near_million(totals):
+                return "cpm", "every sample adds up to a million"
+            if measured.max() < LARGEST_SEEN_LOG and _near_million(
+                np.nansum(np.exp2(cells) - 1, axis=1)
+            ):
+                return "log2", "2^x - 1 adds up to a million in every sample"
     raise InvalidExpressionError(
-        f"the unit of the table is not clear from its values (from {low:.4g} to {high:.4g})",
+        f"the unit of the table is not clear from the values of its miRNAs ({found})",
         expected="one of " + " | ".join(get_args(Unit)),
         remedy='say which: unit="..." in Python, --unit on the command line',
     )
 
 
 def _near_million(totals: FloatArray) -> bool:
-    return bool((np.abs(totals / CPM_TOTAL - 1) < 0.01).all())
+    """Tell whether every sample that holds anything adds up to a million."""
+    held = totals[totals > 0]
+    return bool(held.size and (np.abs(held / CPM_TOTAL - 1) < 0.01).all())
 
 
 def _wrong_total(expression: Expression) -> str:
-    """Say what betrays counts declared as CPM, or the reverse; empty where nothing does."""
+    """Say what betrays a wrong unit where reads are declared; empty where nothing does."""
     cells = expression.values[:ROWS_FOR_INFERENCE, expression.index.at_level]
-    whole = bool(np.all((cells == np.floor(cells)) | np.isnan(cells)))
+    measured = cells[~np.isnan(cells)]
+    whole = bool((measured == np.floor(measured)).all())
     totals = expression.totals[:ROWS_FOR_INFERENCE]
-    if expression.unit == "counts" and not whole and _near_million(totals):
-        return "declared as counts, but every sample adds up to a million: these are CPM"
-    if expression.unit == "counts" and not whole and cells[~np.isnan(cells)].max(initial=0) < 64:
-        return "declared as counts, but the values are fractions below 64: these look like log2"
-    if expression.unit == "cpm" and not _near_million(totals):
-        worst = float(totals.max())
-        if worst > 1.01 * CPM_TOTAL:
-            return f"declared as CPM, but a sample adds up to {worst:.4g}, more than a million"
-        if whole and totals.any():
-            return "declared as CPM, but all values are whole numbers: these look like counts"
+    if not totals.any():
+        return ""
+    if expression.unit == "counts":
+        if not whole and _near_million(totals):
+            return "declared as counts, but every sample adds up to a million: these are CPM"
+        if not whole and measured.max() < LARGEST_SEEN_LOG:
+            return "declared as counts, but the values are fractions below 64: these look like log2"
+        return ""
+    if _near_million(totals):
+        return ""
+    worst = float(totals.max())
+    if worst > 1.01 * CPM_TOTAL:
+        return f"declared as CPM, but a sample adds up to {worst:.4g}, more than a million"
+    if whole:
+        return "declared as CPM, but all values are whole numbers: these look like counts"
+    if cells.shape[1] >= MIN_LIBRARY_MIRNAS and measured.max() < LARGEST_SEEN_LOG:
+        return "declared as CPM, but no value reaches 64: these look like log2"
     return ""

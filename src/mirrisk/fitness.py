@@ -59,9 +59,11 @@ class Composition:
         """
         if not self.shift.any():
             return logs
-        positive = np.where(logs > 0, logs, 0.0)
+        # Each sample for itself: one without a shift keeps its bits, whoever is beside it.
+        moved = (logs > 0) & (self.shift != 0)[:, None]
+        positive = np.where(moved, logs, 0.0)
         cpm = np.expm1(positive * np.log(2)) * np.exp2(-self.shift)[:, None]
-        return np.where(logs > 0, np.log1p(cpm) / np.log(2), logs)
+        return np.where(moved, np.log1p(cpm) / np.log(2), logs)
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,8 @@ def fit_profile(
     profile = Profile(names, median, median, np.ones(len(chosen)), sequencing)
     composition = profile.composition(part, reads)
     seen, values = composition.seen, composition.correct(part)
+    # What hardly any library could show is described by what all of them measured.
+    seen = np.where(seen.mean(axis=0) >= 0.5, seen, ~np.isnan(part))
     count = np.maximum(seen.sum(axis=0), 2)
     mean = np.where(seen, values, 0.0).sum(axis=0) / count
     squares = np.where(seen, values - mean, 0.0) ** 2

@@ -34,6 +34,8 @@ def fit_normalisers(expression: Expression, names: Sequence[str] | None) -> tupl
                 f"normalisers given for a table in {expression.unit}", expected='unit="ct"'
             )
         return ()
+    if isinstance(names, str):
+        names = [names]
     if names is None:
         keys = tuple(sorted(expression.index.columns_of(expression.level)))
         logs = expression.log_values(keys, expression.level)
@@ -44,13 +46,28 @@ def fit_normalisers(expression: Expression, names: Sequence[str] | None) -> tupl
             "no miRNA was detected in every sample, so nothing can normalise the Ct values",
             remedy="name normalisers, or give delta-Ct values (unit delta_ct)",
         )
+    names = [_stored_name(expression, name) for name in names]
     values = np.column_stack([_normaliser_values(expression, name) for name in names])
-    typical = row_means(values, ~np.isnan(values))
-    deviations = values - typical[:, None]
+    centred = values - np.nanmean(values, axis=0)
+    deviations = centred - row_means(centred, ~np.isnan(centred))[:, None]
     return tuple(
         Normaliser(name, float(np.nanmean(column)), float(np.nanstd(deviation, ddof=1)))
         for name, column, deviation in zip(names, values.T, deviations.T, strict=True)
     )
+
+
+def _stored_name(expression: Expression, name: str) -> str:
+    """Return the key of a miRNA, or the column of a control; refuse what is neither or empty."""
+    if name in expression.features:
+        resolution = expression.index.resolutions[expression.features.index(name)]
+        if resolution.key in expression.index.columns_of(expression.level):
+            name = str(resolution.key)
+    if np.isnan(_normaliser_values(expression, name)).all():
+        raise InvalidReferenceError(
+            f"normaliser {name!r} was not measured in the table",
+            expected="names of its miRNAs or of its other columns",
+        )
+    return name
 
 
 def _normaliser_values(expression: Expression, name: str) -> FloatArray:
@@ -58,7 +75,7 @@ def _normaliser_values(expression: Expression, name: str) -> FloatArray:
     if name in expression.index.columns_of(expression.level):
         return expression.log_values([name], expression.level)[:, 0]
     if name in expression.features:
-        return -expression.values[:, expression.features.index(name)]
+        return -expression._cells([expression.features.index(name)])[:, 0]
     return np.full(len(expression), np.nan)
 
 
@@ -74,7 +91,8 @@ def normalised(
         return logs
     values = np.column_stack([_normaliser_values(expression, x.name) for x in normalisers])
     measured = ~np.isnan(values)
-    if (measured.mean(axis=1) < 0.5).any():
+    enough = measured.mean(axis=1) >= 0.5
+    if not enough.any():
         worst = int(measured.mean(axis=1).argmin())
         raise MismatchError(
             f"only {int(measured[worst].sum())} of {len(normalisers)} normalisers were measured",
@@ -83,4 +101,5 @@ def normalised(
             remedy="use a reference fitted on the same assays",
         )
     deviation = row_means(values - np.array([x.mean for x in normalisers]), measured)
-    return np.asarray(logs - deviation[:, None])
+    # A sample that cannot be normalised has no values; it must not stop the others.
+    return np.asarray(logs - np.where(enough, deviation, np.nan)[:, None])

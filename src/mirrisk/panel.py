@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -233,13 +233,7 @@ class Panel(_Model):
         try:
             panel = cls.model_validate(raw)
         except ValidationError as error:
-            what, expected = _first_fault(error)
-            raise InvalidPanelError(
-                what,
-                where=str(path),
-                expected=expected,
-                remedy="correct the file, then `mirrisk panels check FILE`",
-            ) from None
+            raise _fault(error, path) from None
         if panel.id != path.stem:
             raise InvalidPanelError(
                 f"id is {panel.id!r} but the file is named {path.stem!r}",
@@ -259,7 +253,7 @@ class Panel(_Model):
         """Return the members whose direction holds in ``specimen``."""
         return tuple(m for m in self.members if m.scored and specimen in m.specimens)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the panel's canonical form (sorted-key JSON), the same on every machine."""
         canonical = json.dumps(
@@ -305,20 +299,26 @@ def _first_repeated(values: Iterable[str]) -> str | None:
     return None
 
 
-def _first_fault(error: ValidationError) -> tuple[str, str]:
-    """Say what the first fault is and where in the file, and what was expected there."""
+def _fault(error: ValidationError, path: Path) -> InvalidPanelError:
+    """Say what the first fault is and where in the file, and keep the others."""
     faults = _own_faults(error.errors())
-    first = faults[0]
-    path = _path_in_file(first["loc"])
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    value = first.get("input")
-    shown = f", got {value!r}" if isinstance(value, str | int | float) else ""
-    what = f"{path}: {_message(first)}" if path else _message(first)
-    expected = _EXPECTED.get(
-        first.get("ctx", {}).get("pattern", ""),
-        "a signature file as described in signatures/README.md",
+    said = tuple(map(_described, faults))
+    pattern = faults[0].get("ctx", {}).get("pattern", "")
+    fault = InvalidPanelError(
+        said[0] + (f" (and {len(said) - 1} more)" if len(said) > 1 else ""),
+        where=str(path),
+        expected=_EXPECTED.get(pattern, "a signature file as described in signatures/README.md"),
+        remedy="correct the file, then `mirrisk panels check FILE`",
     )
-    return f"{what}{shown}{more}", expected
+    fault.more = said[1:]
+    return fault
+
+
+def _described(fault: ErrorDetails) -> str:
+    path = _path_in_file(fault["loc"])
+    value = fault.get("input")
+    shown = f", got {value!r}" if isinstance(value, str | int | float) else ""
+    return (f"{path}: " if path else "") + _message(fault) + shown
 
 
 def _own_faults(faults: list[ErrorDetails]) -> list[ErrorDetails]:

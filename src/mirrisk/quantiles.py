@@ -17,6 +17,9 @@ LEVELS = np.linspace(0.0, 1.0, 101)
 DECIMALS = 4
 """Grid values are rounded, so that equal values stay equal in the file."""
 
+MIN_SD = 0.01
+"""A floor under the unit of the tails: rounding a grid must not look like a step beyond it."""
+
 TAIL_LIMIT = 2.0
 """How far, in normal scores, a value beyond the reference's extremes can go past them."""
 
@@ -64,7 +67,11 @@ class QuantileMap:
         """Build the map from a stored grid."""
         knots, first, count = np.unique(grid, return_index=True, return_counts=True)
         probabilities = (LEVELS[first] + LEVELS[first + count - 1]) / 2
-        return cls(knots, np.clip(probabilities, 0.5 / n, 1 - 0.5 / n), max(sd, 1e-6))
+        probabilities = np.clip(probabilities, 0.5 / n, 1 - 0.5 / n)
+        # Of 50 samples or fewer the ends reach past their neighbours: a plateau, were these kept.
+        kept = (probabilities > probabilities[0]) & (probabilities < probabilities[-1])
+        kept[[0, -1]] = True
+        return cls(knots[kept], probabilities[kept], max(sd, MIN_SD))
 
     def percentile(self, values: FloatArray) -> FloatArray:
         """Return the share of the reference below each value (mid-rank), between 0 and 1."""

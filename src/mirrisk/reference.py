@@ -266,7 +266,7 @@ class Reference:
     def _too_shallow(self, expression: Expression) -> BoolArray:
         """Tell which miRNAs each sample's library cannot show: shape (n_samples, n_keys)."""
         reads = self._reads(expression)
-        if reads is None:
+        if reads is None or self.unit not in SEQUENCING:
             return np.zeros((len(expression), len(self.keys)), dtype=bool)
         return below_detection(self.grids[:, 50], reads)
 
@@ -298,7 +298,8 @@ class Reference:
             members=alignment.members,
             mean=self.mean[columns],
             covariance=self.covariance[np.ix_(columns, columns)],
-            n_reference=self.n,
+            # The sparsest of them says how well the reference knows this panel.
+            n_reference=int(self.measured[columns].min()),
             cutoffs=CUTOFFS,
         )
         return alignment, composite
@@ -407,8 +408,8 @@ class Reference:
         low, high = self.scale_limits
         strange = (distance > self.distance_limit) | (slope < low) | (slope > high)
         reasons[strange & (reasons == "")] = "unit_or_platform"
-        empty = np.isnan(values).all(axis=1)
-        if expression.unit in SEQUENCING:
+        empty = np.isnan(expression.values[:, expression.index.at_level]).all(axis=1)
+        if expression.unit in SEQUENCING and expression.library_size is None:
             empty |= expression.totals == 0
         reasons[empty] = "empty_sample"
         return tuple(reasons), tuple(nearest)
@@ -442,7 +443,10 @@ class Reference:
     @classmethod
     def from_dict(cls, content: dict[str, Any], where: str = "") -> Reference:
         """Build a reference from the content of its file, checking the digest."""
-        return cls(**decode(content, where))
+        try:
+            return cls(**decode(content, where))
+        except TypeError as error:
+            raise InvalidReferenceError(f"not a reference: {error}", where=where) from None
 
     def save(self, path: str | Path) -> None:
         """Write the reference as JSON.
@@ -452,7 +456,7 @@ class Reference:
         MirriskWarning
             Below 101 samples, where the quantiles are nearly the samples' own values.
         """
-        note = privacy_note(self.n)
+        note = privacy_note(self)
         if note:
             warnings.warn(note, MirriskWarning, stacklevel=2)
         write_json(self.to_dict(), Path(path))

@@ -38,7 +38,7 @@ def encode(reference: Reference) -> dict[str, Any]:
         "specimen": reference.specimen,
         "cancer": reference.cancer,
         "protocol": reference.protocol,
-        "privacy": privacy_note(reference.n),
+        "privacy": privacy_note(reference),
         "median_reads": reference.median_reads,
         "panels": reference.panels,
         "requested": list(reference.requested),
@@ -134,13 +134,14 @@ def write_json(content: dict[str, Any], path: Path) -> None:
         ) from None
 
 
-def privacy_note(n: int) -> str:
-    """Return what to know before sharing a reference of n samples; empty where nothing is."""
-    if n >= PRIVATE_SAMPLES:
+def privacy_note(reference: Reference) -> str:
+    """Return what to know before sharing a reference; empty where nothing is."""
+    fewest = int(reference.measured.min())
+    if fewest >= PRIVATE_SAMPLES:
         return ""
     return (
-        f"a reference of {n} samples nearly repeats their values (below {PRIVATE_SAMPLES} the "
-        "quantiles do not hide single samples): treat the file like the data"
+        f"quantiles of {fewest} samples nearly repeat their values (below {PRIVATE_SAMPLES} they "
+        "do not hide single samples): treat the file like the data"
     )
 
 
@@ -153,6 +154,12 @@ def _attributes(content: dict[str, Any]) -> dict[str, Any]:
     for name in ("grids", "sd", "measured", "mean"):
         found[name] = np.asarray(found[name], dtype=float)
     found["covariance"] = _symmetric(found["covariance"])
+    count = len(found["keys"])
+    if found["grids"].shape != (count, 101) or found["covariance"].shape != (count, count):
+        raise ValueError("grids and covariance do not fit its keys")
+    for name in ("sd", "measured", "mean"):
+        if found[name].shape != (count,):
+            raise ValueError(f"{name} does not fit its keys")
     profile = found["profile"]
     found["profile"] = Profile(
         keys=tuple(profile["keys"]),

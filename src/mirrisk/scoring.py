@@ -190,7 +190,7 @@ class _Patterns:
 
 def _variances(weights: FloatArray, covariance: FloatArray) -> FloatArray:
     """Return a'Ca for each row a."""
-    quadratic = np.array([a @ covariance @ a for a in weights])
+    quadratic = np.array([np.sum(a[:, None] * covariance * a) for a in weights])
     return np.asarray(np.maximum(quadratic, MIN_VARIANCE))
 
 

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from mirrisk.delimited import Cells, numbers, read_delimited
-from mirrisk.errors import InvalidTableError, NotFoundError
-from mirrisk.expression import Expression, FeatureIndex, index_features, infer_unit
+from mirrisk.arrays import row_means, row_sums
+from mirrisk.delimited import Cells, is_number, numbers, read_delimited
+from mirrisk.errors import InvalidTableError, MirriskError, NotFoundError
+from mirrisk.expression import (
+    Expression,
+    FeatureIndex,
+    check_choice,
+    index_features,
+    infer_unit,
+    require_mirnas,
+)
+from mirrisk.vocabulary import SEQUENCING, Level
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
 
-    from mirrisk.vocabulary import FloatArray, Level, Specimen, Unit
+    from mirrisk.vocabulary import FloatArray, Specimen, Unit
 
 Orientation = Literal["samples_in_rows", "features_in_rows"]
 Duplicates = Literal["sum", "mean"]
@@ -51,10 +60,11 @@ def read(
     orientation : {"samples_in_rows", "features_in_rows"}, optional
         Found by where names of miRNAs stand, and noted.
     library_size : str or sequence of float, optional
-        All miRNA reads per sample (in the table's order), or the name of the column with them;
-        for counts of a part of the library.
+        All miRNA reads per sample (in the table's order; a Series is matched by its index), or
+        the name of the column with them; for counts of a part of the library.
     duplicates : {"sum", "mean"}, optional
-        How columns with one name are merged; without it they are an error.
+        How columns with one name are merged; without it they are an error. ``"sum"`` is for
+        counts and CPM.
     aliases : mapping of str to str, optional
         Names of your own, to miRBase names.
 
@@ -111,7 +121,14 @@ def as_expression(
         If X is none of these, or its cells are no numbers.
     """
     if isinstance(X, Expression):
-        return _unchanged(X, unit, specimen)
+        reading = {
+            "feature_names": feature_names,
+            "orientation": orientation,
+            "library_size": library_size,
+            "duplicates": duplicates,
+            "aliases": aliases,
+        }
+        return _unchanged(X, unit, specimen, [k for k, v in reading.items() if v is not None])
     cells = _cells_of(X, feature_names)
     return _expression(
         cells,
@@ -125,7 +142,14 @@ def as_expression(
     )
 
 
-def _unchanged(X: Expression, unit: Unit | None, specimen: Specimen | None) -> Expression:
+def _unchanged(
+    X: Expression, unit: Unit | None, specimen: Specimen | None, reading: Sequence[str]
+) -> Expression:
+    if reading:
+        raise InvalidTableError(
+            f"{', '.join(reading)} given with an Expression, which was read already",
+            remedy="give it to mirrisk.read",
+        )
     for name, asked, has in (("unit", unit, X.unit), ("specimen", specimen, X.specimen)):
         if asked is not None and asked != has:
             raise InvalidTableError(
@@ -151,8 +175,6 @@ def _content(path: str | Path) -> bytes:
 
 def _located(error: Exception, name: str) -> Exception:
     """Add the file's name to an error that does not tell it."""
-    from mirrisk.errors import MirriskError
-
     if isinstance(error, MirriskError) and not error.where.startswith(name):
         where = f"{name}, {error.where}" if error.where else name
         return type(error)(error.what, where=where, expected=error.expected, remedy=error.remedy)
@@ -172,14 +194,17 @@ def _cells_of(X: object, feature_names: Sequence[str] | None) -> Cells:
                 remedy="leave feature_names out, or give an array",
             )
         return _cells_of_frame(X)
-    values = np.asarray(X) if isinstance(X, np.ndarray | list | tuple) else None
+    values = _array(X)
     if values is None or values.ndim != 2:
-        shape = "" if values is None else f" of shape {values.shape}"
+        shape = f" of shape {values.shape}" if isinstance(X, np.ndarray) else ""
+        remedy = "reshape one sample with X.reshape(1, -1)"
+        if isinstance(X, str | Path):
+            remedy = f"read the file first: mirrisk.read({str(X)!r})"
         raise InvalidTableError(
-            f"cannot take a {type(X).__name__}{shape} for a table",
+            f"cannot take {type(X).__name__}{shape} for a table",
             expected="an Expression, a DataFrame, a Series (one sample), or an array of "
             "shape (n_samples, n_features) with feature_names",
-            remedy="reshape one sample with X.reshape(1, -1)",
+            remedy=remedy,
         )
     if feature_names is None or len(feature_names) != values.shape[1]:
         given = "no feature_names" if feature_names is None else f"{len(feature_names)} names"
@@ -209,14 +234,30 @@ def _cells_of_frame(frame: pd.DataFrame) -> Cells:
     return Cells(rows, columns, values, text)
 
 
+def _array(X: object) -> Any:
+    """Return an array, or nested lists as one; None where X is neither."""
+    if not isinstance(X, np.ndarray | list | tuple):
+        return None
+    try:
+        return np.asarray(X)
+    except ValueError:  # rows of different lengths
+        return None
+
+
 def _absent(cell: Any) -> bool:
-    return cell is None or (cell != cell) is not False
+    """Whether a cell holds None, NaN, NaT or pandas' NA."""
+    import pandas as pd
+
+    return cell is None or cell is pd.NA or bool(cell != cell)
 
 
 def _floats(values: Any, rows: Sequence[str], columns: Sequence[str]) -> FloatArray:
     if values.dtype.kind in "biuf":
         return np.asarray(values, dtype=float)
-    text = {j: list(column) for j, column in enumerate(values.T)}
+    text = {
+        j: [None if _absent(cell) else cell for cell in column]
+        for j, column in enumerate(values.T.astype(object))
+    }
     return numbers(Cells(tuple(rows), tuple(columns), np.full(values.shape, np.nan), text))
 
 
@@ -235,17 +276,25 @@ def _expression(
             f"the table has {len(cells.rows)} rows and {len(cells.columns)} columns of values",
             expected="at least one sample and one miRNA",
         )
+    for name, value, allowed in (
+        ("orientation", orientation, get_args(Orientation)),
+        ("level", level, get_args(Level)),
+        ("duplicates", duplicates, get_args(Duplicates)),
+    ):
+        if value is not None:
+            check_choice(name, value, allowed)
     cells, notes = _samples_in_rows(cells, orientation, aliases)
     library, cells = _library(cells, library_size)
     cells, index, aside = _mirna_columns(cells, level, aliases)
+    require_mirnas(index)
     values = numbers(cells)
-    if duplicates is not None:
-        values, index = _merge(values, index, duplicates, aliases)
     if aside:
         notes.append(f"set aside, no miRNA: {_list(aside)}")
     if unit is None:
         unit, reason = infer_unit(values, index.at_level)
         notes.append(f"unit taken for {unit}: {reason}")
+    if duplicates is not None:
+        values, index = _merge(values, index, duplicates, unit, aliases)
     return Expression(values, cells.rows, index, unit, specimen, library, tuple(notes))
 
 
@@ -253,36 +302,69 @@ def _samples_in_rows(
     cells: Cells, orientation: Orientation | None, aliases: Mapping[str, str] | None
 ) -> tuple[Cells, list[str]]:
     """Turn the table so that samples are rows, telling how its orientation was found."""
+    down = [r.is_mirna for r in index_features(cells.rows, None, aliases).resolutions]
     notes = []
     if orientation is None:
         across = sum(r.is_mirna for r in index_features(cells.columns, None, aliases).resolutions)
-        down = sum(r.is_mirna for r in index_features(cells.rows, None, aliases).resolutions)
-        orientation = "features_in_rows" if down > across else "samples_in_rows"
-        if down > across:
-            notes.append(f"miRNAs stand in rows ({down} names): the table was turned")
+        if not across and not any(down):
+            _refuse_names_in_a_column(cells, aliases)
+        orientation = "features_in_rows" if sum(down) > across else "samples_in_rows"
+        if orientation == "features_in_rows":
+            notes.append(f"miRNAs stand in rows ({sum(down)} names): the table was turned")
     if orientation == "samples_in_rows":
         return cells, notes
-    text_columns = [j for j, column in cells.text.items() if not _numeric(column)]
-    if text_columns:
-        notes.append("set aside, no sample: " + _list([cells.columns[j] for j in text_columns]))
-    kept = [j for j in range(len(cells.columns)) if j not in text_columns]
-    values = numbers(cells.take(kept))
-    turned = Cells(tuple(cells.columns[j] for j in kept), cells.rows, values.T, {})
-    return turned, notes
+    mirnas = [i for i, is_mirna in enumerate(down) if is_mirna]
+    aside = [j for j, text in cells.text.items() if not _numeric(text[i] for i in mirnas)]
+    if aside:
+        notes.append(f"set aside, no sample: {_list([cells.columns[j] for j in aside])}")
+    samples = [j for j in range(len(cells.columns)) if j not in aside]
+    return _turned(cells.take(samples), down), notes
+
+
+def _turned(cells: Cells, is_mirna: Sequence[bool]) -> Cells:
+    """Exchange rows and columns; text in the row of a miRNA is an error, elsewhere it is text."""
+    worded = [
+        i
+        for i, known in enumerate(is_mirna)
+        if not known and not all(map(_numeric_or_empty, (t[i] for t in cells.text.values())))
+    ]
+    numeric = [i for i in range(len(cells.rows)) if i not in worded]
+    values = np.full((len(cells.columns), len(cells.rows)), np.nan)
+    values[:, numeric] = numbers(cells.take_rows(numeric)).T
+    text = {i: _row(cells, i) for i in worded}
+    return Cells(cells.columns, cells.rows, values, text)
+
+
+def _row(cells: Cells, i: int) -> list[object]:
+    """Return one row of cells, text or not; None where a cell is empty."""
+    row: list[object] = [None if np.isnan(value) else value for value in cells.values[i]]
+    for j, column in cells.text.items():
+        row[j] = column[i]
+    return row
+
+
+def _refuse_names_in_a_column(cells: Cells, aliases: Mapping[str, str] | None) -> None:
+    """Refuse a table whose miRNAs are named in a column that is not the first."""
+    for j, column in cells.text.items():
+        names = [str(cell) for cell in column if cell is not None]
+        if any(r.is_mirna for r in index_features(names, None, aliases).resolutions):
+            raise InvalidTableError(
+                f"the names of miRNAs stand in column {cells.columns[j]!r}",
+                expected="names in the first column (of a DataFrame: in its index), or in the "
+                "header",
+                remedy="move that column to the front; in pandas: "
+                f"X.set_index({cells.columns[j]!r})",
+            )
 
 
 def _numeric(column: Iterable[object]) -> bool:
     """Whether a column of text is meant to hold numbers: at least half of its cells do."""
-    found = [_is_number(cell) for cell in column if cell is not None]
+    found = [is_number(cell) for cell in column if cell is not None]
     return not found or sum(found) * 2 >= len(found)
 
 
-def _is_number(cell: object) -> bool:
-    try:
-        float(str(cell))
-    except ValueError:
-        return False
-    return True
+def _numeric_or_empty(cell: object) -> bool:
+    return cell is None or is_number(cell)
 
 
 def _library(
@@ -292,24 +374,50 @@ def _library(
         return None, cells
     if isinstance(library_size, str):
         if library_size not in cells.columns:
-            raise InvalidTableError(f"no column {library_size!r} for the library size")
+            raise InvalidTableError(
+                f"no column {library_size!r} for the library size",
+                expected="the name of a column with all miRNA reads of each sample",
+            )
         column = cells.columns.index(library_size)
         sizes = numbers(cells.take([column]))[:, 0]
         cells = cells.take([j for j in range(len(cells.columns)) if j != column])
     else:
-        sizes = np.asarray(library_size, dtype=float)
+        sizes = _sizes_given(library_size, cells.rows)
     if sizes.shape != (len(cells.rows),):
         raise InvalidTableError(
             f"library_size holds {sizes.size} values", expected=f"{len(cells.rows)}, one per sample"
         )
-    if not (sizes > 0).all():
-        row = int(np.flatnonzero(~(sizes > 0))[0])
+    sound = np.isfinite(sizes) & (sizes > 0)
+    if not sound.all():
+        row = int(np.flatnonzero(~sound)[0])
         raise InvalidTableError(
             f"library size {sizes[row]:g}",
             where=f"sample {cells.rows[row]!r}",
             expected="a positive number of reads",
         )
     return sizes, cells
+
+
+def _sizes_given(library_size: Sequence[float], samples: Sequence[str]) -> FloatArray:
+    """Return library sizes in the order of the samples; a Series is matched by its index."""
+    import pandas as pd
+
+    if isinstance(library_size, pd.Series):
+        named = dict(zip(map(str, library_size.index), library_size, strict=True))
+        absent = [name for name in samples if name not in named]
+        if absent:
+            raise InvalidTableError(
+                f"library_size has no value for sample {absent[0]!r}",
+                expected="a Series indexed by sample, or a list in the order of the samples",
+            )
+        library_size = [named[name] for name in samples]
+    try:
+        return np.asarray(library_size, dtype=float)
+    except (TypeError, ValueError):
+        raise InvalidTableError(
+            "library_size holds something that is no number",
+            expected="one number of reads per sample",
+        ) from None
 
 
 def _mirna_columns(
@@ -326,16 +434,27 @@ def _mirna_columns(
 
 
 def _merge(
-    values: FloatArray, index: FeatureIndex, how: Duplicates, aliases: Mapping[str, str] | None
+    values: FloatArray,
+    index: FeatureIndex,
+    how: Duplicates,
+    unit: Unit,
+    aliases: Mapping[str, str] | None,
 ) -> tuple[FloatArray, FeatureIndex]:
     """Merge columns of one name, as the user asked."""
-    if how not in ("sum", "mean"):
-        raise InvalidTableError(f"duplicates is {how!r}", expected="sum | mean")
+    if how == "sum" and unit not in SEQUENCING:
+        raise InvalidTableError(
+            f"duplicates='sum' for a table in {unit}: a sum of logarithms means nothing",
+            expected="counts or cpm",
+            remedy="average them: duplicates='mean'",
+        )
     places: dict[str, list[int]] = {}
     for j, name in enumerate(index.features):
         places.setdefault(name, []).append(j)
-    reduce = np.sum if how == "sum" else np.mean
-    merged = np.stack([reduce(values[:, columns], axis=1) for columns in places.values()], axis=1)
+    merged = np.empty((len(values), len(places)))
+    for target, columns in enumerate(places.values()):
+        # Sorted, so that the order of the file cannot bear upon the last bit.
+        block = np.sort(values[:, columns], axis=1)
+        merged[:, target] = row_sums(block) if how == "sum" else row_means(block, ~np.isnan(block))
     return merged, index_features(tuple(places), index.level, aliases)
 
 

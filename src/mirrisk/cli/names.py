@@ -135,6 +135,11 @@ def _print_coverage(console: "Console", columns: Columns) -> None:
             rows.append((panel.id, f"{share:.0%}", ", ".join(lacking)))
     title = f"Coverage to be expected in {columns.specimen}"
     _print_rows(console, title, ("panel", "coverage", "not to be found"), rows)
+    console.print(
+        "By names alone: a sample's own coverage is lower where its library is too shallow for a\n"
+        "miRNA, a value is missing, or the reference lacks it.",
+        style="dim",
+    )
 
 
 def _print_rows(

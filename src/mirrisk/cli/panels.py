@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from mirrisk.errors import MirriskError
     from mirrisk.panel import Evidence, Member, Panel, Study
 
 app = typer.Typer(help="List, show and check panels (signatures).", invoke_without_command=True)
@@ -181,7 +180,7 @@ def check_panels(
         except MirriskError as fault:
             bad += 1
             show.error(fault)
-            for also in _further_faults(fault):
+            for also in getattr(fault, "more", ()):
                 show.note(f"  also:     {also}")
             continue
         _, _, _, _, scored, contested = _summary(panel)
@@ -193,18 +192,3 @@ def check_panels(
     if bad:
         show.note(f"{bad} of {len(files)} files cannot be used")
         raise typer.Exit(3)
-
-
-def _further_faults(fault: "MirriskError") -> list[str]:
-    """Return what else is wrong: an error tells the first fault only, its origin knows all."""
-    from pydantic import ValidationError
-
-    from mirrisk.panel import _message, _own_faults, _path_in_file
-
-    origin = fault.__context__
-    if not isinstance(origin, ValidationError):
-        return []
-    return [
-        f"{_path_in_file(other['loc'])}: {_message(other)}"
-        for other in _own_faults(origin.errors())[1:]
-    ]

@@ -76,7 +76,7 @@ def show_reference(
     found = Reference.load(reference)
     console = show.stdout()
     console.print(show.heading(f"{show.plain(found.name)}: {found.n} samples"))
-    console.print(show.facts([*_about(found), ("privacy", privacy_note(found.n))]))
+    console.print(show.facts([*_about(found), ("privacy", privacy_note(found))]))
     console.print()
     unit = f"log2-scale expression (from {found.unit}), quantiles over the cohort"
     console.print(show.heading(f"miRNAs of the panels, {unit}"))

@@ -1,19 +1,16 @@
-"""Delimited text, in every form that laboratories and spreadsheets write it, to cells."""
+"""Text to cells: header, delimiter, rows; what cannot be divided is said precisely."""
 
 from __future__ import annotations
 
-import bz2
-import codecs
 import csv
-import gzip
-import lzma
 import re
-import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mirrisk.delimited.cells import MISSING, Cells, is_number, open_quote
+from mirrisk.delimited.decoding import text_of
 from mirrisk.errors import InvalidTableError
 
 if TYPE_CHECKING:
@@ -23,122 +20,7 @@ if TYPE_CHECKING:
 
     from mirrisk.vocabulary import FloatArray
 
-MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NAN", "na", "null", "NULL", "None", "-")
 DELIMITERS = ("\t", ",", ";")
-COMPRESSIONS = {
-    b"\x1f\x8b": gzip.decompress,
-    b"BZh": bz2.decompress,
-    b"\xfd7zXZ\x00": lzma.decompress,
-}
-ZSTD = b"\x28\xb5\x2f\xfd"
-BINARY = {
-    b"PK\x03\x04": "an Excel workbook or another zip archive",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook in the old format",
-    b"PAR1": "a Parquet file",
-    b"ARROW1": "a Feather file",
-    b"\x89HDF": "an HDF5 file, such as .h5ad",
-}
-MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),
-    (codecs.BOM_UTF32_LE, "utf-32", "UTF-32"),  # begins with the mark of UTF-16
-    (codecs.BOM_UTF32_BE, "utf-32", "UTF-32"),
-    (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
-    (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
-)
-REMEDIES = (
-    (r"[+-]?\d{1,3}(?:[,.'’ \u00a0\u202f]\d{3})+(?:[.,]\d+)?", "write no thousands separators"),
-    (r"[+-]?\d+,\d+", "write a decimal point, or divide the cells by semicolons"),
-    (
-        r"\d{1,2}[-. ]?[A-Za-z]{3,4}|[A-Za-z]{3,4}[-. ]\d{2,4}|\d{4}-\d\d-\d\d.*",
-        "a spreadsheet made a date of it: set the cell right in the file it came from",
-    ),
-)
-"""What cells that are no numbers look like, and what to do about it."""
-
-LONGEST_SHOWN = 40
-
-
-@dataclass(frozen=True)
-class Cells:
-    """A table before anything is known of its meaning.
-
-    Parameters
-    ----------
-    rows, columns : tuple of str
-        Names.
-    values : ndarray of shape (n_rows, n_columns)
-        Numbers; NaN where a cell is empty or in a column of text.
-    text : dict of int to list
-        Columns that hold anything but numbers, cell by cell; None where a cell is empty.
-    """
-
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
-    values: FloatArray
-    text: dict[int, list[object]] = field(default_factory=dict)
-
-    def take(self, columns: Sequence[int]) -> Cells:
-        """Return some of the columns."""
-        text = {new: self.text[old] for new, old in enumerate(columns) if old in self.text}
-        names = tuple(self.columns[j] for j in columns)
-        return Cells(self.rows, names, self.values[:, columns], text)
-
-
-def numbers(cells: Cells) -> FloatArray:
-    """Return the values, with columns of text read as numbers.
-
-    Raises
-    ------
-    InvalidTableError
-        Naming the first cell that is no number.
-    """
-    if not cells.text:
-        return cells.values
-    values = cells.values.copy()
-    for j, column in cells.text.items():
-        for i, cell in enumerate(column):
-            if cell is None:
-                continue
-            try:
-                values[i, j] = number(cell)
-            except ValueError:
-                what, remedy = _no_number(str(cell))
-                raise InvalidTableError(
-                    what,
-                    where=f"row {cells.rows[i]!r}, column {cells.columns[j]!r}",
-                    expected="a number, or an empty cell where nothing was measured",
-                    remedy=remedy,
-                ) from None
-    return values
-
-
-def number(cell: object) -> float:
-    """Read one cell as tables write numbers.
-
-    Raises
-    ------
-    ValueError
-        If it is none; ``1_000`` is a number in Python alone.
-    """
-    text = str(cell)
-    if "_" in text:
-        raise ValueError(text)
-    return float(text)
-
-
-def _no_number(cell: str) -> tuple[str, str]:
-    """Say what is wrong with a cell that is no number, and what to do about it."""
-    if "\n" in cell:
-        return _open_quote(cell), "close the quote"
-    shown = repr(cell if len(cell) <= LONGEST_SHOWN else cell[:LONGEST_SHOWN] + "...")
-    for pattern, remedy in REMEDIES:
-        if re.fullmatch(pattern, cell):
-            return f"{shown} is no number", remedy
-    return f"{shown} is no number", "correct the cell, or leave it empty"
-
-
-def _open_quote(cell: str) -> str:
-    return f"a quote is left open: the cell runs on over {cell.count(chr(10)) + 1} lines"
 
 
 def read_delimited(content: bytes, *, where: str) -> Cells:
@@ -154,8 +36,7 @@ def read_delimited(content: bytes, *, where: str) -> Cells:
     InvalidTableError
         If it is no such file.
     """
-    text = _unified(_decoded(_decompressed(content)))
-    text, delimiter = _without_preamble(text)
+    text, delimiter = _without_preamble(text_of(content))
     if not text.strip():
         raise InvalidTableError("the file is empty", where=where, expected="a header and samples")
     head = _head(text, delimiter, where)
@@ -256,58 +137,8 @@ def _named(cells: Cells, where: str) -> Cells:
                 remedy=f"name the {kind}, or delete it",
             )
     if len(rows) < len(cells.rows):
-        text = {j: [column[i] for i in rows] for j, column in cells.text.items()}
-        cells = Cells(tuple(cells.rows[i] for i in rows), cells.columns, cells.values[rows], text)
+        cells = cells.take_rows(rows)
     return cells if len(columns) == len(cells.columns) else cells.take(columns)
-
-
-def _decompressed(content: bytes) -> bytes:
-    try:
-        if content.startswith(ZSTD):
-            import pyarrow as pa
-
-            return bytes(pa.CompressedInputStream(pa.BufferReader(content), "zstd").read())
-        for magic, decompress in COMPRESSIONS.items():
-            if content.startswith(magic):
-                return bytes(decompress(content))
-    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
-        raise InvalidTableError(
-            f"the compressed file is damaged or cut short ({error})",
-            remedy="copy or download it again",
-        ) from None
-    return content
-
-
-def _decoded(content: bytes) -> str:
-    for magic, kind in BINARY.items():
-        if content.startswith(magic):
-            raise InvalidTableError(
-                f"the file is {kind}", expected="delimited text", remedy="save it as CSV in UTF-8"
-            )
-    for mark, encoding, name in MARKS:
-        if content.startswith(mark):
-            try:
-                return content.decode(encoding)
-            except UnicodeDecodeError as error:
-                raise InvalidTableError(
-                    f"the file is damaged: its mark says {name}, but {error.reason} at byte "
-                    f"{error.start}",
-                    remedy="save it again as CSV in UTF-8",
-                ) from None
-    if b"\x00" in content:
-        raise InvalidTableError(
-            "the file holds NUL bytes: it is binary, or UTF-16 without its mark",
-            expected="delimited text",
-            remedy="save it as CSV in UTF-8",
-        )
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
-
-
-def _unified(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _without_preamble(text: str) -> tuple[str, str]:
@@ -316,7 +147,8 @@ def _without_preamble(text: str) -> tuple[str, str]:
     if stated:  # Excel's own way of naming the delimiter
         return text[stated.end() :], stated[1]
     text = _without_comments(text)
-    header, first = (next(lines, "") for lines in [_lines(text)] * 2)
+    lines = _lines(text)
+    header, first = next(lines, ""), next(lines, "")
     # A header that is one name short may have no delimiter at all.
     return text, _delimiter(header) or _delimiter(first) or ","
 
@@ -337,17 +169,9 @@ def _without_comments(text: str) -> str:
         return text[start:]
     # As many cells in the comment as in the next line: the header, if the next holds values.
     cells = [cell.strip().strip('"') for cell in line.split(delimiter)[1:]]
-    if any(cell in MISSING or _is_number(cell.replace(",", ".")) for cell in cells):
+    if any(cell in MISSING or is_number(cell.replace(",", ".")) for cell in cells):
         return comment.lstrip("#") + "\n" + text[start:]
     return text[start:]
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        number(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _delimiter(line: str) -> str:
@@ -392,12 +216,10 @@ def _indivisible(
         where = f"{where}, row {row} after the header"
         torn = next((cell for cell in cells if "\n" in cell), None)
         if torn is None:
-            what, remedy = (
-                f"{len(cells)} cell{'s' * (len(cells) != 1)}",
-                "add or remove delimiters in this row",
-            )
+            what = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
+            remedy = "add or remove delimiters in this row"
         else:
-            what, remedy = _open_quote(torn), "close the quote"
+            what, remedy = open_quote(torn), "close the quote"
         return InvalidTableError(what, where=where, expected=expected, remedy=remedy)
     what = f"the file cannot be divided into cells ({message.splitlines()[0]})"
     return InvalidTableError(what, where=where, expected=expected)
@@ -452,4 +274,4 @@ def _as_floats(column: pa.ChunkedArray, *, decimal_comma: bool) -> FloatArray:
 def _with_point(cell: str | None) -> str | None:
     """Write a decimal comma as a point; what is no number either way stays as it stands."""
     pointed = cell and cell.replace(",", ".")
-    return pointed if pointed and _is_number(pointed) else cell
+    return pointed if pointed and is_number(pointed) else cell
