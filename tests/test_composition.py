@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mirrisk.fitness import Profile
+from mirrisk.reference.fitness import Profile
 
 PRINTED = np.genfromtxt(
     Path(__file__).parent / "reference" / "size_factors.csv", delimiter=",", skip_header=1

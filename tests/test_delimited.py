@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mirrisk.delimited import Cells, numbers, read_delimited
 from mirrisk.errors import InvalidTableError
+from mirrisk.tables.cells import Cells, numbers
+from mirrisk.tables.delimited import read_delimited
 
 PLAIN = "sample,a,b\nx,1,2.5\ny,,-3e2\n"
 VALUES = [[1.0, 2.5], [np.nan, -300.0]]

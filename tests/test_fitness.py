@@ -12,7 +12,8 @@ from cohorts import counts_like
 
 from mirrisk.catalog import load_panels
 from mirrisk.errors import MirriskWarning
-from mirrisk.fitness import (
+from mirrisk.reference import Reference
+from mirrisk.reference.fitness import (
     Composition,
     Contrast,
     Profile,
@@ -21,7 +22,6 @@ from mirrisk.fitness import (
     fit_profile,
     out_of_fold_distances,
 )
-from mirrisk.reference import Reference
 from mirrisk.tables import as_expression
 
 

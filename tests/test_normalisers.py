@@ -11,8 +11,8 @@ from cohorts import LIVER, member, panel
 
 import mirrisk
 from mirrisk.errors import InvalidReferenceError, MirriskError, MismatchError
-from mirrisk.normalisers import Normaliser, fit_normalisers, normalised
 from mirrisk.reference import Reference
+from mirrisk.reference.normalisers import Normaliser, fit_normalisers, normalised
 from mirrisk.tables import as_expression
 
 TWO = ("hsa-miR-16-5p", "hsa-miR-26a-5p")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mirrisk.quantiles import LEVELS, QuantileMap, fit_distributions, fit_grid
+from mirrisk.reference.quantiles import LEVELS, QuantileMap, fit_distributions, fit_grid
 
 ENDLESS = 10**9
 """Samples in plenty: the ends of the grid are then the ends of the distribution."""

@@ -17,8 +17,8 @@ from cohorts import LIVER, counts_like, log2_table, member, panel, strangers
 import mirrisk
 from mirrisk.catalog import load_panel, load_panels
 from mirrisk.errors import InvalidReferenceError, MirriskWarning, MismatchError, NotFoundError
-from mirrisk.fitness import Contrast
 from mirrisk.reference import Reference, shipped_references
+from mirrisk.reference.fitness import Contrast
 from mirrisk.tables import as_expression
 
 NORMAL = NormalDist()

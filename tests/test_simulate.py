@@ -11,8 +11,8 @@ from scipy import stats
 
 import mirrisk
 from mirrisk.errors import MirriskError, MismatchError, NotFoundError
-from mirrisk.quantiles import QuantileMap
 from mirrisk.reference import Reference
+from mirrisk.reference.quantiles import QuantileMap
 from mirrisk.simulate import Simulated, cohort
 
 PANEL_OF = {

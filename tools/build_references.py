@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mirrisk.fitness import Contrast
 from mirrisk.reference import Reference
+from mirrisk.reference.fitness import Contrast
 from mirrisk.tables import as_expression
 
 if TYPE_CHECKING:

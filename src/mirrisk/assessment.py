@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mirrisk.expression import Expression, FeatureIndex
     from mirrisk.panel import Panel
     from mirrisk.tables import Duplicates, Orientation
-    from mirrisk.vocabulary import Specimen, Unit
+    from mirrisk.vocabulary import Level, Specimen, Unit
 
 COHORT = "cohort"
 ALL = "all"
@@ -135,6 +135,7 @@ def score(
     panel: PanelLike | Iterable[PanelLike],
     reference: Reference | str | Path | None = None,
     unit: Unit | None = None,
+    level: Level | None = None,
     specimen: Specimen | None = None,
     feature_names: Sequence[str] | None = None,
     orientation: Orientation | None = None,
@@ -160,7 +161,7 @@ def score(
     unit : {"counts", "cpm", "log2", "ct", "delta_ct"}, optional
         Inferred where the values leave no doubt.
     specimen : {"tissue", "serum", "ev"}, default "tissue"
-    feature_names, orientation, library_size, duplicates, aliases
+    level, feature_names, orientation, library_size, duplicates, aliases
         As for :func:`mirrisk.read`.
     min_coverage : float, default 0.5
         Share of a panel's weight that must be measured for a score.
@@ -182,6 +183,7 @@ def score(
     expression = as_expression(
         X,
         unit=unit,
+        level=level,
         specimen=specimen,
         feature_names=feature_names,
         orientation=orientation,

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mirrisk.cli.options import TableOptions
-    from mirrisk.delimited import Cells
     from mirrisk.errors import MirriskError
     from mirrisk.expression import Expression, FeatureIndex
     from mirrisk.nomenclature import Resolution
     from mirrisk.panel import Panel
+    from mirrisk.tables.assembly import Reading
+    from mirrisk.tables.cells import Cells
     from mirrisk.vocabulary import Specimen
 
 KINDS = {
@@ -130,28 +131,28 @@ def kind(resolution: "Resolution") -> str:
 
 def read_columns(table: str, how: "TableOptions") -> Columns:
     """Read a table as far as it goes: names need neither its unit nor sound cells."""
-    from mirrisk.delimited import read_delimited
     from mirrisk.expression import index_features
-    from mirrisk.tables import _content
+    from mirrisk.tables.assembly import Reading
+    from mirrisk.tables.sources import read_cells
 
-    cells = read_delimited(_content(table), where="standard input" if table == "-" else table)
-    arguments = how.arguments()
+    cells = read_cells(table)
+    reading = Reading(**how.arguments())
     sides = (cells.columns, cells.rows)
-    across, down = (index_features(side, how.level, arguments["aliases"]) for side in sides)
+    across, down = (index_features(side, how.level, reading.aliases) for side in sides)
     turned = sum(r.is_mirna for r in down.resolutions) > sum(r.is_mirna for r in across.resolutions)
     orientation = how.orientation or ("features_in_rows" if turned else "samples_in_rows")
     index, others = (across, cells.rows)
     if orientation == "features_in_rows":
         index, others = (down, cells.columns)
-    return Columns(index, len(others), orientation, how.specimen, _reading(cells, arguments))
+    return Columns(index, len(others), orientation, how.specimen, _reading(cells, reading))
 
 
-def _reading(cells: "Cells", arguments: dict[str, object]) -> "Expression | MirriskError":
+def _reading(cells: "Cells", how: "Reading") -> "Expression | MirriskError":
     """Try to read the table as ``mirrisk score`` would."""
     from mirrisk.errors import MirriskError
-    from mirrisk.tables import _expression
+    from mirrisk.tables.assembly import to_expression
 
     try:
-        return _expression(cells, **arguments)  # type: ignore[arg-type]
+        return to_expression(cells, how)
     except MirriskError as fault:
         return fault

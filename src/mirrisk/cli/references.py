@@ -71,7 +71,7 @@ def show_reference(
 ) -> None:
     """Show a reference: the cohort, the panels it serves, each miRNA's distribution."""
     from mirrisk.reference import Reference
-    from mirrisk.reference_json import privacy_note
+    from mirrisk.reference.file import privacy_note
 
     found = Reference.load(reference)
     console = show.stdout()

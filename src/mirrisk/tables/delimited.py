@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mirrisk.delimited.cells import MISSING, Cells, is_number, open_quote
-from mirrisk.delimited.decoding import text_of
 from mirrisk.errors import InvalidTableError
+from mirrisk.tables.cells import MISSING, Cells, is_number, open_quote
+from mirrisk.tables.decoding import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,7 +14,9 @@ import numpy as np
 from mirrisk.alignment import align, reference_key
 from mirrisk.arrays import take_columns
 from mirrisk.errors import InvalidReferenceError, MirriskWarning, MismatchError, NotFoundError
-from mirrisk.fitness import (
+from mirrisk.panel import shipped_panels
+from mirrisk.reference.file import decode, encode, privacy_note, read_json, write_json
+from mirrisk.reference.fitness import (
     MIN_SHARED,
     MIN_SHARED_COMPOSITION,
     SCALE_LIMITS,
@@ -26,10 +28,8 @@ from mirrisk.fitness import (
     fit_profile,
     out_of_fold_distances,
 )
-from mirrisk.normalisers import Normaliser, fit_normalisers, normalised
-from mirrisk.panel import shipped_panels
-from mirrisk.quantiles import LEVELS, QuantileMap, fit_distributions
-from mirrisk.reference_json import decode, encode, privacy_note, read_json, write_json
+from mirrisk.reference.normalisers import Normaliser, fit_normalisers, normalised
+from mirrisk.reference.quantiles import LEVELS, QuantileMap, fit_distributions
 from mirrisk.scoring import CUTOFFS, MIN_COVERAGE, Composite, score_samples
 from mirrisk.tables import as_expression
 from mirrisk.vocabulary import SEQUENCING

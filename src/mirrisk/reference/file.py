@@ -10,8 +10,8 @@ import numpy as np
 
 from mirrisk.errors import InvalidReferenceError
 from mirrisk.expression import check_choice
-from mirrisk.fitness import Contrast, Profile
-from mirrisk.normalisers import Normaliser
+from mirrisk.reference.fitness import Contrast, Profile
+from mirrisk.reference.normalisers import Normaliser
 from mirrisk.vocabulary import SEQUENCING, Level, Specimen, Unit
 
 if TYPE_CHECKING:

@@ -1,0 +1,148 @@
+"""Tables: files, data frames and arrays become an Expression.
+
+A file goes from ``sources`` (bytes of whatever format) through ``decoding`` and ``delimited`` to
+``cells``, which know nothing of their meaning; ``frames`` makes cells of data frames and arrays;
+``assembly`` makes cells an Expression.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mirrisk.errors import InvalidTableError, MirriskError, NotFoundError
+from mirrisk.expression import Expression
+from mirrisk.tables.assembly import Duplicates, Orientation, Reading, to_expression
+from mirrisk.tables.frames import cells_of
+from mirrisk.tables.sources import name_of, read_cells
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from mirrisk.vocabulary import Level, Specimen, Unit
+
+__all__ = ["Duplicates", "Orientation", "as_expression", "read"]
+
+
+def read(
+    path: str | Path,
+    *,
+    unit: Unit | None = None,
+    level: Level | None = None,
+    specimen: Specimen = "tissue",
+    orientation: Orientation | None = None,
+    library_size: str | Sequence[float] | None = None,
+    duplicates: Duplicates | None = None,
+    aliases: Mapping[str, str] | None = None,
+) -> Expression:
+    """Read a table of miRNA expression.
+
+    Parameters
+    ----------
+    path : str or Path
+        A delimited file (comma, tab or semicolon; plain or compressed), ``"-"`` for standard
+        input. The first column (or row) holds the names.
+    unit : {"counts", "cpm", "log2", "ct", "delta_ct"}, optional
+        Inferred, and noted, where the values leave no doubt.
+    level : {"mature", "stem-loop"}, optional
+        Inferred from the names.
+    specimen : {"tissue", "serum", "ev"}, default "tissue"
+    orientation : {"samples_in_rows", "features_in_rows"}, optional
+        Found by where names of miRNAs stand, and noted.
+    library_size : str or sequence of float, optional
+        All miRNA reads per sample (in the table's order; a Series is matched by its index), or
+        the name of the column with them; for counts of a part of the library.
+    duplicates : {"sum", "mean"}, optional
+        How columns with one name are merged; without it they are an error. ``"sum"`` is for
+        counts and CPM.
+    aliases : mapping of str to str, optional
+        Names of your own, to miRBase names.
+
+    Returns
+    -------
+    Expression
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such file.
+    InvalidTableError
+        If the file is no table; the message names row and column.
+    InvalidExpressionError
+        If unit, values or names do not hold together.
+    """
+    name = name_of(path)
+    try:
+        how = Reading(unit, level, specimen, orientation, library_size, duplicates, aliases)
+        return to_expression(read_cells(path), how)
+    except NotFoundError:
+        raise
+    except MirriskError as error:
+        raise _located(error, name) from None
+
+
+def as_expression(
+    X: object,
+    *,
+    unit: Unit | None = None,
+    level: Level | None = None,
+    specimen: Specimen | None = None,
+    feature_names: Sequence[str] | None = None,
+    orientation: Orientation | None = None,
+    library_size: Sequence[float] | None = None,
+    duplicates: Duplicates | None = None,
+    aliases: Mapping[str, str] | None = None,
+) -> Expression:
+    """Take anything that holds a table for an Expression.
+
+    Parameters
+    ----------
+    X : Expression, DataFrame, Series, or array of shape (n_samples, n_features)
+        A Series is one sample, its index the features; an array needs ``feature_names``.
+    unit, level, specimen, orientation, library_size, duplicates, aliases
+        As for :func:`mirrisk.read`.
+    feature_names : sequence of str, optional
+        Names of an array's columns.
+
+    Raises
+    ------
+    InvalidTableError
+        If X is none of these, or its cells are no numbers.
+    """
+    if isinstance(X, Expression):
+        reading = {
+            "feature_names": feature_names,
+            "level": level,
+            "orientation": orientation,
+            "library_size": library_size,
+            "duplicates": duplicates,
+            "aliases": aliases,
+        }
+        return _unchanged(X, unit, specimen, [k for k, v in reading.items() if v is not None])
+    how = Reading(unit, level, specimen or "tissue", orientation, library_size, duplicates, aliases)
+    return to_expression(cells_of(X, feature_names), how)
+
+
+def _unchanged(
+    X: Expression, unit: Unit | None, specimen: Specimen | None, reading: Sequence[str]
+) -> Expression:
+    if reading:
+        raise InvalidTableError(
+            f"{', '.join(reading)} given with an Expression, which was read already",
+            remedy="give it to mirrisk.read",
+        )
+    for name, asked, has in (("unit", unit, X.unit), ("specimen", specimen, X.specimen)):
+        if asked is not None and asked != has:
+            raise InvalidTableError(
+                f"{name}={asked!r} was asked for, but the Expression is in {has!r}",
+                remedy=f"leave {name} out, or read the table again with it",
+            )
+    return X
+
+
+def _located(error: MirriskError, name: str) -> MirriskError:
+    """Add the file's name to an error that does not tell it."""
+    if error.where.startswith(name):
+        return error
+    where = f"{name}, {error.where}" if error.where else name
+    return type(error)(error.what, where=where, expected=error.expected, remedy=error.remedy)
