@@ -271,7 +271,5 @@ def _interleave(frames: list[pd.DataFrame], widths: int | list[int]) -> pd.DataF
     order = np.concatenate(
         [np.repeat(np.arange(len(f) // w), w) for f, w in zip(frames, sizes, strict=True)]
     )
-    joined = pd.concat(
-        [f.astype({c: object for c in f if f[c].dtype == "category"}) for f in frames]
-    )
+    joined = pd.concat(frames)
     return joined.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)

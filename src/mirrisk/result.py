@@ -199,11 +199,11 @@ class PanelResult:
 
         def per_slot(words: list[str]) -> Any:
             codes, names = _codes(words)
-            return _categorical(np.tile(codes, n), names)
+            return _words(np.tile(codes, n), names)
 
         samples = list(self.measured.expression.samples)
         data = {
-            "sample": _categorical(np.repeat(np.arange(n), s), samples),
+            "sample": _words(np.repeat(np.arange(n), s), samples),
             "panel": per_slot([self.panel.id] * s),
             "member": per_slot([slot.member.name for slot in slots]),
             "mirna": per_slot([slot.mirna.name for slot in slots]),
@@ -213,8 +213,8 @@ class PanelResult:
             "z": z.reshape(-1),
             "weight": weights.reshape(-1),
             "contribution": contributions.reshape(-1),
-            "status": _categorical(status.reshape(-1), list(STATUSES)),
-            "reason": _categorical(why.reshape(-1), list(WHYS)),
+            "status": _words(status.reshape(-1), list(STATUSES)),
+            "reason": _words(why.reshape(-1), list(WHYS)),
         }
         return pd.DataFrame(data)
 
@@ -277,11 +277,9 @@ def score_panel(
     return PanelResult(alignment, reference, measured, composite, z, visible, kernel, min_coverage)
 
 
-def _categorical(codes: IntArray, names: Sequence[str]) -> Any:
-    """Return repeated words as a pandas categorical, which costs a number each."""
-    import pandas as pd
-
-    return pd.Categorical.from_codes(codes, categories=pd.Index(names))
+def _words(codes: IntArray, names: Sequence[str]) -> Any:
+    """Return the word of each code."""
+    return np.array(names, dtype=object)[codes]
 
 
 def _codes(words: list[str]) -> tuple[IntArray, list[str]]:
