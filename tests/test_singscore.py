@@ -16,15 +16,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mirrisk import nomenclature, singscore
+from mirrisk import nomenclature
 from mirrisk.errors import (
     InvalidExpressionError,
     InvalidPanelError,
+    InvalidTableError,
     MirriskError,
     MirriskWarning,
     MismatchError,
 )
 from mirrisk.singscore import rank_scores
+from mirrisk.tables import as_expression
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "reference" / "singscore"
 needs_shared = pytest.mark.skipif(
@@ -340,7 +342,7 @@ def test_where_all_values_are_tied_every_draw_is_as_extreme(alternative):
 @pytest.mark.parametrize("known_direction", [True, False])
 def test_row_is_bit_identical_alone_shuffled_and_in_any_memory_layout(known_direction, monkeypatch):
     # Blocks of two samples: their borders must not show.
-    monkeypatch.setattr(singscore, "_BLOCK_BYTES", 2 * 128 * 8)
+    monkeypatch.setattr("mirrisk.singscore.ranks._BLOCK_BYTES", 2 * 128 * 8)
     X = counts_with_gaps(31, 97)
     up = [f"f{i}" for i in range(12)]
     down = [f"f{i}" for i in range(40, 49)] if known_direction else None
@@ -374,7 +376,7 @@ def test_frame_series_array_integers_and_nullable_columns_give_the_same_scores()
     pd.testing.assert_frame_equal(rank_scores(frame.astype(object), ["A", "C"]), expected)
     array = rank_scores(frame.to_numpy(), ["A", "C"], feature_names=list("ABCD"))
     pd.testing.assert_frame_equal(array.drop(columns="sample"), expected.drop(columns="sample"))
-    assert list(array["sample"]) == [0, 1]
+    assert list(array["sample"]) == ["sample_1", "sample_2"]
     pd.testing.assert_frame_equal(rank_scores(frame.loc["x"], ["A", "C"]), expected.iloc[:1])
 
 
@@ -470,34 +472,42 @@ def test_an_unknown_alternative_is_refused():
 
 @pytest.mark.parametrize(
     ("cell", "shown"),
-    [("high", "'high'"), ("3", "'3'"), (True, "True"), (np.inf, "inf"), (-np.inf, "-inf")],
+    [("high", "'high' is no number"), (np.inf, "infinite value"), (-np.inf, "infinite value")],
 )
-def test_a_cell_that_is_no_finite_number_is_named_by_sample_feature_and_value(cell, shown):
+def test_a_cell_that_is_no_finite_number_is_named_by_sample_and_feature(cell, shown):
     X = pd.DataFrame({"A": [1.0, 2.0], "B": [3.0, 4.0]}, index=["x", "y"]).astype(object)
     X.loc["y", "B"] = cell
-    with pytest.raises(InvalidExpressionError, match=rf"sample 'y', feature 'B': .*{shown}"):
+    with pytest.raises(MirriskError, match=rf"'y', (column|feature) 'B': .*{shown}"):
         rank_scores(X, ["A"])
 
 
 def test_repeated_features_and_samples_are_refused():
-    with pytest.raises(InvalidExpressionError, match="the feature 'A' occurs more than once"):
+    with pytest.raises(InvalidExpressionError, match="feature names occur more than once: 'A'"):
         rank_scores(pd.DataFrame([[1, 2, 3]], columns=["A", "A", "B"]), ["B"])
-    with pytest.raises(InvalidExpressionError, match="the sample 'x' occurs more than once"):
+    with pytest.raises(InvalidExpressionError, match="sample names occur more than once: 'x'"):
         rank_scores(pd.DataFrame({"A": [1, 2], "B": [2, 1]}, index=["x", "x"]), ["B"])
 
 
 @pytest.mark.parametrize(
     ("X", "names", "message"),
     [
-        (np.ones(3), ["A", "B", "C"], "an array of 1 dimensions"),
-        (np.ones((2, 3)), None, "no feature_names for the 3 columns"),
-        (np.ones((2, 3)), ["A", "B"], "2 feature_names for the 3 columns"),
+        (np.ones(3), ["A", "B", "C"], r"cannot take ndarray of shape \(3,\)"),
+        (np.ones((2, 3)), None, "no feature_names for an array of 3 columns"),
+        (np.ones((2, 3)), ["A", "B"], "2 names for an array of 3 columns"),
         (pd.DataFrame({"A": [1]}), ["A"], "names of its own"),
     ],
 )
 def test_an_array_needs_one_name_per_column_and_a_table_none(X, names, message):
-    with pytest.raises(InvalidExpressionError, match=message):
+    with pytest.raises(InvalidTableError, match=message):
         rank_scores(X, ["A"], feature_names=names)
+
+
+def test_an_expression_in_cycles_is_turned():
+    cycles = pd.DataFrame(
+        {"hsa-miR-21-5p": [20.0], "hsa-miR-16-5p": [25.0], "hsa-miR-34a-5p": [30.0]}, index=["s"]
+    )
+    turned = rank_scores(as_expression(cycles, unit="delta_ct"), ["hsa-miR-21-5p"])
+    assert turned["score"].item() == rank_scores(-cycles, ["hsa-miR-21-5p"])["score"].item() == 0.5
 
 
 def test_scoring_does_not_import_scipy_stats():

@@ -163,8 +163,8 @@ class Expression:
                 f"values have the shape {self.values.shape}",
                 expected=f"{len(self.samples)} samples x {len(self.index.features)} features",
             )
-        _refuse_repeats(self.samples, "sample", "give every sample a name of its own")
-        _refuse_repeats(
+        refuse_repeats(self.samples, "sample", "give every sample a name of its own")
+        refuse_repeats(
             self.index.features, "column", 'merge them: duplicates="sum" or duplicates="mean"'
         )
         require_mirnas(self.index)
@@ -348,7 +348,8 @@ def check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
         raise InvalidExpressionError(f"{name} is {value!r}", expected=" | ".join(allowed))
 
 
-def _refuse_repeats(names: Sequence[str], what: str, remedy: str) -> None:
+def refuse_repeats(names: Sequence[str], what: str, remedy: str) -> None:
+    """Refuse names that occur more than once, listing them."""
     if len(set(names)) == len(names):
         return
     seen: set[str] = set()
