@@ -292,10 +292,10 @@ def test_all_panels_are_those_that_fit_and_the_others_are_named():
     table = counts_like("tcga-prad", 2, seed=1)
     found = mirrisk.score(table, **{**PROSTATE, "panel": "all"})
     assert found.scores["panel"].tolist() == ["prostate"] * 2
-    left_out = [note for note in found.notes if "left out" in note]
-    assert len(left_out) == 6
-    assert left_out[0] == (
-        "panel breast left out: panel 'breast' is for breast, reference 'tcga-prad' is of prostate"
+    (left_out,) = (note for note in found.notes if "left out" in note)
+    assert left_out == (
+        "panels left out, for the reference is of prostate: "
+        "breast, ewing_sarcoma, liver, lung, osteosarcoma, thyroid"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,9 @@ ERRORS = {
         "{file}, row 'A', column 'hsa-miR-21-5p': '1_000' is no number", NO_NUMBER, CORRECT
     ),
     "undetermined_ct.csv": message(
-        "{file}, row 'A', column 'hsa-miR-16-5p': 'Undetermined' is no number", NO_NUMBER, CORRECT
+        "{file}, row 'A', column 'hsa-miR-16-5p': 'Undetermined' is no number",
+        NO_NUMBER,
+        'an undetermined qPCR well? State the unit: unit="ct" in Python, --unit ct in commands',
     ),
     "thousands_separators.csv": message(
         "{file}, row 'A', column 'hsa-miR-21-5p': '1,050' is no number",
@@ -222,9 +225,9 @@ ERRORS = {
         AS_CSV,
     ),
     "excel_workbook.xlsx": message(
-        "{file}: the file is an Excel workbook or another zip archive", "delimited text", AS_CSV
+        "{file}: an Excel workbook or zip archive, damaged or cut short", remedy=AGAIN
     ),
-    "parquet.parquet": message("{file}: the file is a Parquet file", "delimited text", AS_CSV),
+    "parquet.parquet": message("{file}: the Parquet file is damaged or cut short", remedy=AGAIN),
     "cut_short_gzip.csv": message(
         DAMAGED + "(Compressed file ended before the end-of-stream marker was reached)",
         remedy=AGAIN,
@@ -310,7 +313,7 @@ ERRORS = {
 READ: dict[str, dict[str, Any]] = {
     "ct_of_999.csv": {"unit": "ct"},
     "ct_of_zero.csv": {"unit": "ct"},
-    "undetermined_ct.csv": {"unit": "ct"},
+    "undetermined_ct.csv": {"unit": None},
     "negative_count.csv": {"unit": "counts"},
     "infinite_value.csv": {"unit": "counts"},
     "thousands_separators.csv": {"unit": "counts"},
@@ -357,7 +360,26 @@ def test_folder_is_refused(tmp_path):
     with pytest.raises(MirriskError) as caught:
         use(tmp_path)
     assert str(caught.value) == message(
-        f"{tmp_path}: a folder, not a table", remedy="name one file in it"
+        f"{tmp_path}: a folder, not a table",
+        "one file; a folder of files of the GDC, one per sample; or a Parquet data set "
+        "(a folder with .parquet files and nothing else)",
+        'of the GDC: assemble="gdc" in Python, --assemble gdc on the command line; '
+        "other files: one at a time",
+    )
+
+
+def test_header_of_a_million_columns_is_refused_in_seconds(tmp_path):
+    path = tmp_path / "wide.csv"
+    names = ",".join(f"V{i}" for i in range(1_000_000))
+    path.write_text(f"sample,{names}\nA{',1' * 1_000_000}\n")
+    start = time.perf_counter()
+    with pytest.raises(MirriskError) as caught:
+        use(path)
+    assert time.perf_counter() - start < 5
+    assert str(caught.value) == message(
+        f"{path}: 1,000,000 columns",
+        "at most 200,000: a table of miRNAs and samples",
+        "sum isomiRs to miRNAs first; divide samples among several files",
     )
 
 

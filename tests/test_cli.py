@@ -402,7 +402,8 @@ def test_several_panels_give_a_row_per_sample_and_panel_in_input_order(run, tmp_
 def test_all_takes_the_panels_that_fit_the_reference(run, table):
     scored = run("score", table, "--panel", "all", "--reference", "tcga-prad")
     assert set(scored.frame()["panel"]) == {"prostate"}
-    assert "panel lung left out" in " ".join(scored.err.split())
+    said = " ".join(scored.err.split())
+    assert "panels left out, for the reference is of prostate: breast, ewing_sarcoma, liver" in said
 
 
 def test_out_is_written_whole_and_standard_output_stays_empty(run, table, tmp_path):

@@ -185,6 +185,21 @@ def test_unit_is_asked_for_where_it_is_not_clear(rows):
     assert "--unit" in caught.value.remedy
 
 
+def test_rounded_cpm_are_not_taken_for_counts():
+    with pytest.raises(InvalidExpressionError, match="rounded CPM, or counts at one depth"):
+        unit_of([[999_991, 9], [999_000, 999]])
+    # One sample of a million reads, give or take, may well be counts.
+    assert unit_of([[999_991, 9]])[0] == "counts"
+
+
+def test_fractional_counts_are_told_from_a_part_of_a_table_in_cpm_by_the_user():
+    names = strangers(100)
+    shared = as_expression(pd.DataFrame([[2500.5] * 100], columns=names), unit="counts")
+    assert shared.notes[0].startswith("counts hold fractions")
+    whole = as_expression(pd.DataFrame([[2500.0] * 100], columns=names), unit="counts")
+    assert not any("fractions" in note for note in whole.notes)
+
+
 def test_unit_of_the_first_hundred_samples_is_that_of_the_table():
     rows = [[20_000.0, 3.0]] * 100
     assert unit_of(rows)[0] == unit_of([*rows, [20_000.5, 3.5]])[0] == "counts"

@@ -210,6 +210,11 @@ MATURE_NAMES = {
     "X42490...hsa.miR.30a.5p": "hsa-miR-30a-5p",
     "42490 | hsa-miR-30a-5p": "hsa-miR-30a-5p",
     "hsa-miR-21-5p/mmu-miR-21a-5p/rno-miR-21-5p": "hsa-miR-21-5p",
+    "hsa-miR-21*/mmu-miR-21*/rno-miR-21*": "hsa-miR-21-3p",
+    "X42490...hsa.miR.106a.3p.mmu.miR.106a.3p": "hsa-miR-106a-3p",
+    "hsa-miR-200b-3p|0": "hsa-miR-200b-3p",
+    "hsa-miR-200b|0.006": "hsa-miR-200b-3p",
+    "hsa-miR-21 (+++ See Message Below)": "hsa-miR-21-5p",
     # make.names, underscores, merged loci, repeated names, isomiRs
     "hsa.miR.34a.5p": "hsa-miR-34a-5p",
     "hsa.miR.154.": "hsa-miR-154-3p",
@@ -220,6 +225,11 @@ MATURE_NAMES = {
     "miR-16(2)": "hsa-miR-16-5p",
     "hsa-miR-21-5p.1": "hsa-miR-21-5p",
     "hsa-miR-16.1": "hsa-miR-16-5p",
+    "hsa.miR.106a.1": "hsa-miR-106a-5p",  # there is no such locus: a repeated name
+    "hsa.miR.16.1.": "hsa-miR-16-1-3p",  # nobody prints (1): a star
+    "X.hsa.mir.141.3p.": "hsa-miR-141-3p",  # blanks around the name
+    "hsa-miR-154 *": "hsa-miR-154-3p",
+    "hsa-miR-10b*|hsa-miR-10b*": "hsa-miR-10b-3p",
     "hsa-miR-21-5p_UAGCUUA_-1": "hsa-miR-21-5p",
     "hsa-miR-16-5p|hsa-mir-16-1": "hsa-miR-16-5p",
     "hsa-miR-21|hsa-miR-21-5p": "hsa-miR-21-5p",
@@ -250,6 +260,9 @@ STEM_LOOP_NAMES = {
     "hsa-mir-21|MI0000077": "hsa-mir-21",
     "hp_hsa-mir-34a_st": "hsa-mir-34a",
     "hp_hsa-mir-16-1_x_st": "hsa-mir-16-1",
+    "hsa-mir-106a_MI0000113_st": "hsa-mir-106a",
+    "MIRNA21": "hsa-mir-21",
+    "MIR-16-1": "hsa-mir-16-1",
     "hsa-mir-16": "hsa-mir-16",  # no locus: what its loci share
 }
 
@@ -265,6 +278,15 @@ AMBIGUOUS_NAMES = {
     "hsa-miR-200a+hsa-miR-141": ("hsa-miR-141-3p", "hsa-miR-200a-3p"),
     "miR-30a/d-5p": ("hsa-miR-30a-5p", "hsa-miR-30d-5p"),
     "hsa-let-7a-5p/7c-5p": ("hsa-let-7a-5p", "hsa-let-7c-5p"),
+    "hsa.miR.378a.3p.378c": ("hsa-miR-378a-3p", "hsa-miR-378c"),
+    "hsa.miR.200a.3p.200b.3p.429": ("hsa-miR-200a-3p", "hsa-miR-200b-3p", "hsa-miR-429"),
+    "miR.21.5p.miR.16.5p": ("hsa-miR-16-5p", "hsa-miR-21-5p"),
+    "X4...hsa.miR.106a..mmu.miR.106a.": ("hsa-miR-106a-3p", "hsa-miR-106a-5p"),  # a star or not
+    "hsa-miR-200": ("hsa-miR-200a-3p", "hsa-miR-200b-3p", "hsa-miR-200c-3p"),
+    "miR-135": ("hsa-miR-135a-5p", "hsa-miR-135b-5p"),
+    "hsa-mir-15": ("hsa-mir-15a", "hsa-mir-15b"),
+    "hsa-miR-34-5p": ("hsa-miR-34-5p", "hsa-miR-34a-5p"),  # 34b and 34c are not among our facts
+    "hsa-miR-378a": ("hsa-miR-378a-3p", "hsa-miR-378a-5p"),
     "hsa.miR.16.2.": ("hsa-miR-16-2-3p", "hsa-miR-16-5p"),  # was 16-2* or 16(2)
     "hsa-miR-21-5p|MIMAT0000069": ("hsa-miR-16-5p", "hsa-miR-21-5p"),  # contradicts itself
     "hsa-miR-21-5p|MIMAT0000062": ("MIMAT0000062", "hsa-miR-21-5p"),
@@ -412,6 +434,31 @@ def test_bare_let_has_the_level_of_its_table() -> None:
     assert (agilent[0].level, tcga[0].level) == ("mature", "stem-loop")
 
 
+@pytest.mark.parametrize(
+    ("dotted", "beside", "meant"),
+    [
+        ("hsa.miR.16.2.", "hsa.miR.16", "hsa-miR-16-2-3p"),  # not hsa-miR-16(2)
+        ("X2...hsa.miR.16.2.", "X1...hsa.miR.16", "hsa-miR-16-2-3p"),
+        ("hsa.miR.124.1", "hsa.miR.124", "hsa-miR-124-3p"),  # repeated, not the locus
+        ("hsa.miR.16.2.", "hsa.miR.21", None),
+        ("hsa.miR.124.1", "hsa.miR.21", None),
+    ],
+)
+def test_the_other_names_settle_what_r_wrote_as_dots(
+    dotted: str, beside: str, meant: str | None
+) -> None:
+    found = resolve_all([beside, dotted])[1]
+    assert (found.name, found.canonical) == (dotted, meant)
+    assert (found.match == "ambiguous") == (meant is None)
+
+
+def test_names_that_count_features_are_no_mirnas() -> None:
+    counted = resolve_all([f"miR_{number}" for number in range(1, 200)])
+    assert {r.match for r in counted} == {"unknown"}
+    named = resolve_all(["miR_21", "miR_155", "miR_7"])
+    assert all(r.is_mirna for r in named)
+
+
 def test_order_of_names_is_kept() -> None:
     names = ["age", "hsa-miR-21-5p", "hsa-mir-429", "age"]
     assert [r.name for r in resolve_all(names)] == names
@@ -533,6 +580,29 @@ def test_mirbase_aliases_lead_old_names_to_the_last_one(tmp_path: Path) -> None:
     both = resolve("hsa-miR-340", aliases)
     assert (both.match, both.candidates) == ("ambiguous", ("hsa-miR-340-3p", "hsa-miR-340-5p"))
     assert resolve("hsa-miR-16", aliases).canonical == "hsa-miR-16-5p"
+
+
+def test_mirbase_own_name_of_a_stem_loop_leaves_the_level_to_the_table(tmp_path: Path) -> None:
+    path = write(tmp_path, "aliases.txt", "MI0001641\thsa-mir-429;\nMI0000077\thsa-mir-21;\n")
+    aliases = nomenclature.read_aliases(path)
+    fireplex = resolve_all(["hsa-mir-429 ", "hsa-mir-21-5p "], aliases)
+    assert [r.level for r in fireplex] == ["mature", "mature"]
+    tcga = resolve_all(["hsa-mir-429", "hsa-mir-21"], aliases)
+    assert [r.level for r in tcga] == ["stem-loop", "stem-loop"]
+
+
+def test_gff_of_mirgenedb_converts_its_names(tmp_path: Path) -> None:
+    lines = (
+        "##gff-version 3",
+        "# microRNAs:    MirGeneDB v2.0",
+        "chr1\t.\tpre_miRNA\t1\t60\t.\t+\t.\tID=Hsa-Mir-21_pre;Alias=MI0000077",
+        "chr1\t.\tmiRNA\t1\t22\t.\t+\t.\tID=Hsa-Mir-21_5p;Alias=MIMAT0000076",
+        "chr1\t.\tmiRNA\t1\t22\t.\t+\t.\tID=Hsa-Let-7-P1_5p;Alias=MIMAT0000062",
+    )
+    aliases = nomenclature.read_aliases(write(tmp_path, "hsa.gff", "\n".join(lines)))
+    found = resolve_all(["Hsa-Mir-21_5p", "Hsa-Mir-21_pre", "Hsa-Let-7-P1_5p"], aliases)
+    assert [r.accession for r in found] == ["MIMAT0000076", "MI0000077", "MIMAT0000062"]
+    assert [r.canonical for r in found[:2]] == ["hsa-miR-21-5p", "hsa-mir-21"]
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from cohorts import LIVER, member, panel
+from cohorts import LIVER, member, panel, strangers
 
 import mirrisk
-from mirrisk.errors import InvalidReferenceError, MirriskError, MismatchError
+from mirrisk.cli import main
+from mirrisk.errors import (
+    InvalidReferenceError,
+    MirriskError,
+    MirriskWarning,
+    MismatchError,
+)
 from mirrisk.reference import Reference
 from mirrisk.reference.normalisers import Normaliser, fit_normalisers, normalised
 from mirrisk.tables import as_expression
@@ -42,6 +50,73 @@ def fit(table: pd.DataFrame, normalisers=None, panels=(MARKER,)) -> Reference:
 def test_mirnas_detected_in_every_sample_are_chosen_and_controls_are_not():
     table = ct([[25, 20, 22, 18], [np.nan, 21, 23, 19], [26, 20, 21, 17]])
     assert [x.name for x in fit_normalisers(table, None)] == list(TWO)
+
+
+def test_members_of_panels_do_not_normalise_where_five_others_are_detected():
+    others = strangers(5)
+    table = ct(20 + np.arange(24.0).reshape(3, 8) % 7, ["hsa-miR-34a-5p", *TWO, *others])
+    assert [x.name for x in fit_normalisers(table, None, {"hsa-miR-34a-5p", *TWO})] == others
+    fewer = ct(20 + np.arange(21.0).reshape(3, 7) % 5, ["hsa-miR-34a-5p", *TWO, *others[:4]])
+    found = {x.name for x in fit_normalisers(fewer, None, {"hsa-miR-34a-5p", *TWO})}
+    assert found == {"hsa-miR-34a-5p", *TWO, *others[:4]}
+
+
+def test_reference_is_normalised_by_what_its_panels_do_not_score():
+    table = cycles()
+    others = [f"hsa-miR-{9000 + i}-5p" for i in range(6)]
+    wells = table["U6"].to_numpy()[:, None] + np.arange(6) + 0.1 * table.iloc[:, :6].to_numpy()
+    found = fit(table.join(pd.DataFrame(wells, columns=others)), panels=[MARKER])
+    names = {x.name for x in found.normalisers}
+    assert "hsa-miR-34a-5p" not in names
+    assert {*others, *TWO} <= names
+
+
+def test_normaliser_that_goes_its_own_way_is_warned_of_and_not_the_others():
+    wells = [[25, 20, 22, 18], [26, 20, 22, 13], [27, 20, 22, 23], [25, 20, 22, 18]]
+    with pytest.warns(MirriskWarning, match="do not follow the others") as caught:
+        found = fit_normalisers(ct(wells), [*TWO, "U6"])
+    # The two stay where they are; U6 moves by 0, -5, 5, 0 about its mean: SD 50/3 to the root.
+    assert [x.sd for x in found] == pytest.approx([0, 0, math.sqrt(50 / 3)])
+    assert "(SD above 1 cycle): U6 (4.08); what" in str(caught[0].message)
+
+
+def test_unsteady_mirna_that_was_not_named_is_no_warning(recwarn):
+    fit_normalisers(ct([[25, 20, 22, 18], [35, 21, 24, 18], [19, 19, 21, 18]]), None)
+    assert not recwarn.list
+
+
+def test_normaliser_named_twice_counts_once():
+    table = ct([[25, 20, 22, 18], [26, 21, 24, 19], [27, 19, 21, 20]])
+    twice = fit_normalisers(table, ["hsa-miR-16", *TWO])
+    assert [x.name for x in twice] == list(TWO)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (1, ["normaliser    U6, alone: how steady, cannot be told"]),
+        (3, ["normalisers   3; with the SD"]),
+        (
+            12,
+            [
+                "normalisers   12; with the SD",
+                "steadiest     a 0.10, b 0.20, c 0.30, d 0.40, e 0.50",
+                "least steady  h 0.80, i 0.90, j 1.00, k 1.10, l 1.20",
+            ],
+        ),
+    ],
+)
+def test_at_most_ten_normalisers_are_shown_by_steadiness(count, said, tmp_path, capsys):
+    names = ["U6"] if count == 1 else list("abcdefghijkl"[:count])
+    kept = tuple(Normaliser(name, -20.0, (i + 1) / 10) for i, name in enumerate(names))
+    content = replace(fit(cycles(), ["U6"]), normalisers=kept[::-1]).to_dict()
+    path = tmp_path / "wells.json"
+    path.write_text(json.dumps(content))
+    assert main(["references", "show", str(path)]) == 0
+    shown = capsys.readouterr().out
+    for line in said:
+        assert line in shown
+    assert ("g 0.70" in shown) is False
 
 
 def test_normaliser_keeps_its_mean_and_how_steadily_it_follows_the_others():

@@ -542,6 +542,7 @@ def variants(kind: str) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("kind", ["reads", "fractions", "gaps", "depths"])
+@pytest.mark.filterwarnings("ignore:.* fewer than 100,000 miRNA reads")
 def test_sample_has_the_same_bits_alone_in_the_batch_and_shuffled(kind):
     table = variants(kind)
     library = table.sum(axis=1).to_numpy() * 1.1

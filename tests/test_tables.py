@@ -178,7 +178,7 @@ def test_text_columns_of_pandas_2_and_3_are_set_aside_alike(future, whole, recwa
     with pd.option_context("future.infer_string", future):
         table = WHOLE.assign(site=["a", None, "b", "c", "d"])
     found = mirrisk.score(table, panel="prostate", reference="tcga-prad", unit="counts")
-    assert found.notes == ("set aside, no miRNA: site",)
+    assert found.notes[0] == "set aside, no human miRNA: site"
     assert found.scores["score"].tolist() == whole["score"].tolist()
 
 
@@ -246,13 +246,13 @@ def notes(table: pd.DataFrame, **how: Any) -> tuple[str, ...]:
 
 
 def test_clinical_columns_are_named_in_the_notes():
-    assert notes(WHOLE.assign(**CLINICAL)) == ("set aside, no miRNA: age, psa, sex",)
+    assert notes(WHOLE.assign(**CLINICAL)) == ("set aside, no human miRNA: age, psa, sex",)
 
 
 def test_long_list_of_columns_set_aside_is_cut_and_counted():
     extra = {f"gene {i}": 1.0 for i in range(8)}
     assert notes(WHOLE.assign(**extra)) == (
-        "set aside, no miRNA: gene 0, gene 1, gene 2, gene 3, gene 4 and 3 more",
+        "set aside, no human miRNA: gene 0, gene 1, gene 2, gene 3, gene 4 and 3 more",
     )
 
 

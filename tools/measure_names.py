@@ -1,11 +1,13 @@
 """Measure name resolution: of the names that denote a panel miRNA, how many are resolved.
 
-    python tools/measure_names.py FOLDER
+    python tools/measure_names.py FOLDER > docs/names.md
 
+prints the page on names with the table that is measured; what went wrong goes to standard error.
 FOLDER holds nomenclature/ with human_mature.tsv, human_hairpin.tsv, platform_headers.tsv and
 agilent_name_to_mimat.tsv. The truth is independent of mirrisk's rules: the accession that the
-platform's authors assigned, or the whole of miRBase's names (v6 to v22) looked up by a plain
-reading of the name in which the platform, not the capitals, tells mature miRNAs from stem-loops.
+platform's authors assigned; for the names that platforms printed, the whole of miRBase's names
+(v6 to v22) looked up by a plain reading of the name in which the platform, not the capitals, tells
+mature miRNAs from stem-loops; for the names made by platform_styles, the entry they were made of.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import re
+import sys
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
@@ -23,6 +26,8 @@ from mirrisk import nomenclature
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+HEADER = ("panel", "resolved", "ambiguous", "wrong")
+TEMPLATE = Path(__file__).with_name("names_page.md")
 STEM_LOOP_PLATFORMS = re.compile(r"stem-loop|hairpin|HGNC")
 DECORATIONS = (
     (r"^X?\d+\W+(?=hsa)", ""),
@@ -47,13 +52,17 @@ class Names(NamedTuple):
 
 
 class Row(NamedTuple):
-    """The figures of one platform."""
+    """The figures of one platform.
+
+    ``several``: the names that truly denote several miRNAs; ``ambiguous``: those reported so.
+    """
 
     platform: str
     names: int
     panel: int
     resolved: int
     ambiguous: int
+    several: int
     wrong: tuple[str, ...]
     missed: tuple[str, ...]
     beyond: tuple[str, ...]
@@ -140,6 +149,7 @@ def measure(platform: str, truths: dict[str, frozenset[str]], names: Names) -> R
         len(of_panel),
         resolved,
         ambiguous,
+        sum(len(truths[raw]) > 1 for raw in of_panel),
         tuple(wrong),
         tuple(missed),
         tuple(beyond),
@@ -166,26 +176,64 @@ def author_rows(folder: Path) -> Iterator[Row]:
         yield measure(f"authors' accessions, {column}", truths, names)
 
 
+def style_rows(folder: Path) -> Iterator[Row]:
+    """Measure all of miRBase's names printed in the style of each platform."""
+    from platform_styles import printed_names  # beside this file
+
+    names = miRBase_names(folder)
+    for platform, truths in printed_names(folder):
+        yield measure(platform, truths, names)
+
+
+def found_rows(folder: Path) -> list[Row]:
+    """Measure the names that platforms and authors of arrays printed."""
+    return [*sorted(header_rows(folder)), *author_rows(folder)]
+
+
+def page(found: Iterable[Row], made: Iterable[Row]) -> str:
+    """Return the page on names with its table."""
+    return TEMPLATE.read_text(encoding="utf-8").replace("{{table}}", table(found, made))
+
+
+def table(found: Iterable[Row], made: Iterable[Row]) -> str:
+    """Lay out the figures of the printed names and of those made in the same style."""
+    made_of = {row.platform: row for row in made}
+    rows = list(found)
+    lines = [
+        f"| platform | {' | '.join(('printed', *HEADER, 'made', *HEADER))} |",
+        "|---|" + "---:|" * 10,
+    ]
+    for row in rows:
+        other = made_of.get(row.platform)
+        lines.append(_line(row.platform, _figures(row), _figures(other) if other else None))
+    totals = [_total(map(_figures, group)) for group in (rows, made_of.values())]
+    return "\n".join((*lines, _line("**all**", *totals)))
+
+
+def _figures(row: Row) -> tuple[int, ...]:
+    return row.names, row.panel, row.resolved, row.ambiguous, len(row.wrong)
+
+
+def _total(figures: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(map(sum, zip(*figures, strict=True)))
+
+
+def _line(platform: str, found: tuple[int, ...], made: tuple[int, ...] | None) -> str:
+    cells = [f"{n:,}" for n in found] + ([f"{n:,}" for n in made] if made else [""] * len(found))
+    return f"| {platform} | {' | '.join(cells)} |"
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the page on names, and what went wrong on standard error."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    rows = sorted(header_rows(folder)) + list(author_rows(folder))
-    print("| platform | names | denote a panel miRNA | resolved | ambiguous | wrong |")
-    print("|---|---:|---:|---:|---:|---:|")
-    for row in rows:
-        print(
-            f"| {row.platform} | {row.names} | {row.panel} | {row.resolved} "
-            f"| {row.ambiguous} | {len(row.wrong)} |"
-        )
-    total = [sum(column) for column in zip(*(row[1:5] for row in rows), strict=True)]
-    wrong = sum(len(row.wrong) for row in rows)
-    print(f"| all | {' | '.join(map(str, total))} | {wrong} |")
+    found, made = found_rows(folder), list(style_rows(folder))
+    sys.stdout.write(page(found, made))
     for title, field in (("wrong", "wrong"), ("missed", "missed"), ("no miRBase name", "beyond")):
-        for row in rows:
+        for row in (*found, *made):
             for name in getattr(row, field):
-                print(f"{title}: {row.platform}: {name}")
+                print(f"{title}: {row.platform}: {name}", file=sys.stderr)
 
 
 if __name__ == "__main__":

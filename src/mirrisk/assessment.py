@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mirrisk.catalog import PanelLike, load_panels
-from mirrisk.errors import InvalidReferenceError, MismatchError, NotFoundError
+from mirrisk.errors import (
+    InvalidReferenceError,
+    MirriskWarning,
+    MismatchError,
+    NotFoundError,
+)
 from mirrisk.explain import Explanation, explain
 from mirrisk.panel import shipped_panels
 from mirrisk.reference import Reference, shipped_references
 from mirrisk.result import PanelResult, score_panel
 from mirrisk.scoring import MIN_COVERAGE
 from mirrisk.tables import as_expression
+from mirrisk.tables.depth import MIN_READS, depth_notes, depth_warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
     from mirrisk.expression import Expression, FeatureIndex
     from mirrisk.panel import Panel
     from mirrisk.tables import Duplicates, Orientation
-    from mirrisk.vocabulary import Level, Specimen, Unit
+    from mirrisk.vocabulary import Level, Specimen, Undetermined, Unit
 
 COHORT = "cohort"
 ALL = "all"
@@ -142,7 +149,10 @@ def score(
     library_size: Sequence[float] | None = None,
     duplicates: Duplicates | None = None,
     aliases: Mapping[str, str] | None = None,
+    undetermined: Undetermined | None = None,
+    limit: float | None = None,
     min_coverage: float = MIN_COVERAGE,
+    min_reads: float = MIN_READS,
 ) -> Assessment:
     """Score samples on panels against a reference.
 
@@ -161,10 +171,12 @@ def score(
     unit : {"counts", "cpm", "log2", "ct", "delta_ct"}, optional
         Inferred where the values leave no doubt.
     specimen : {"tissue", "serum", "ev"}, default "tissue"
-    level, feature_names, orientation, library_size, duplicates, aliases
+    level, feature_names, orientation, library_size, duplicates, aliases, undetermined, limit
         As for :func:`mirrisk.read`.
     min_coverage : float, default 0.5
         Share of a panel's weight that must be measured for a score.
+    min_reads : float, default 100000
+        Samples with fewer miRNA reads are named in a warning; they are scored all the same.
 
     Returns
     -------
@@ -174,6 +186,11 @@ def score(
     ------
     MirriskError
         When table, panel and reference do not hold together; see its subclasses.
+
+    Warns
+    -----
+    MirriskWarning
+        Where samples hold fewer than ``min_reads`` miRNA reads.
 
     Notes
     -----
@@ -190,9 +207,14 @@ def score(
         library_size=library_size,
         duplicates=duplicates,
         aliases=aliases,
+        undetermined=undetermined,
+        limit=limit,
     )
     if not 0 <= min_coverage <= 1:
         raise MismatchError(f"min_coverage is {min_coverage}", expected="a share from 0 to 1")
+    shallow = depth_warning(expression, min_reads)
+    if shallow:
+        warnings.warn(shallow, MirriskWarning, stacklevel=2)
     wanted = None if panel == ALL else load_panels(panel)
     fitted = _reference(reference, expression, wanted)
     panels, skipped = (
@@ -200,7 +222,13 @@ def score(
     )
     measured = fitted.measure(expression)
     results = tuple(score_panel(p, fitted, measured, min_coverage=min_coverage) for p in panels)
-    notes = (*expression.notes, *measured.notes, *skipped, *_standing_notes(results, fitted))
+    notes = (
+        *expression.notes,
+        *depth_notes(expression, min_reads),
+        *measured.notes,
+        *skipped,
+        *_standing_notes(results, fitted),
+    )
     return Assessment(results, fitted, expression, notes)
 
 
@@ -228,8 +256,11 @@ def _fitting_panels(
     reference: Reference, index: FeatureIndex
 ) -> tuple[tuple[Panel, ...], tuple[str, ...]]:
     """Return the shipped panels that a reference can serve, and why others are left out."""
-    panels, skipped = [], []
+    panels, skipped, of_others = [], [], []
     for panel in shipped_panels():
+        if reference.cancer not in (None, panel.cancer):
+            of_others.append(panel.id)
+            continue
         try:
             reference.check_panel(panel)
             reference.lay(panel, index)
@@ -242,6 +273,9 @@ def _fitting_panels(
             f"no panel fits reference {reference.name!r}",
             remedy="name a panel, or use another reference",
         )
+    if of_others:
+        names = ", ".join(of_others)
+        skipped.insert(0, f"panels left out, for the reference is of {reference.cancer}: {names}")
     return tuple(panels), tuple(skipped)
 
 

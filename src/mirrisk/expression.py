@@ -11,7 +11,7 @@ import numpy as np
 from mirrisk import nomenclature
 from mirrisk.arrays import row_means, row_sums, take_columns
 from mirrisk.errors import InvalidExpressionError
-from mirrisk.vocabulary import Level, Specimen, Unit
+from mirrisk.vocabulary import Level, Specimen, Undetermined, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -145,6 +145,10 @@ class Expression:
         All miRNA reads of each sample, where the table holds only some of them.
     notes : tuple of str
         What was found or decided while reading, in sentences.
+    undetermined : {"missing", "limit", "limit_empty"}
+        What became of undetermined Ct wells.
+    limit : float, optional
+        Ct that they were set to; None where they are missing.
     """
 
     values: FloatArray
@@ -154,6 +158,8 @@ class Expression:
     specimen: Specimen = "tissue"
     library_size: FloatArray | None = None
     notes: tuple[str, ...] = field(default=())
+    undetermined: Undetermined = "missing"
+    limit: float | None = None
 
     def __post_init__(self) -> None:
         check_choice("unit", self.unit, get_args(Unit))
@@ -374,26 +380,35 @@ def infer_unit(values: FloatArray, columns: IntArray) -> tuple[Unit, str]:
     InvalidExpressionError
         Where the values do not settle it.
     """
-    cells = values[:ROWS_FOR_INFERENCE, columns]
+    unit, reason = _unit_of(values[:ROWS_FOR_INFERENCE, columns])
+    if unit is None:
+        raise InvalidExpressionError(
+            f"the unit of the table is not clear from the values of its miRNAs ({reason})",
+            expected="one of " + " | ".join(get_args(Unit)),
+            remedy='say which: unit="..." in Python, --unit on the command line',
+        )
+    return unit, reason
+
+
+def _unit_of(cells: FloatArray) -> tuple[Unit | None, str]:
+    """Return the unit and what tells it; None and what was found where nothing does."""
     measured = cells[np.isfinite(cells)]
-    found = "they hold none"
-    if measured.size:
-        found = f"from {measured.min():.4g} to {measured.max():.4g}"
-        if measured.min() >= 0:
-            totals = np.nansum(cells, axis=1)
-            if bool((measured == np.floor(measured)).all()) and np.median(totals) >= 1e4:
-                return "counts", "whole numbers, zero or more"
-            if _near_million(totals):
-                return "cpm", "every sample adds up to a million"
-            if measured.max() < LARGEST_SEEN_LOG and _near_million(
-                np.nansum(np.exp2(cells) - 1, axis=1)
-            ):
-                return "log2", "2^x - 1 adds up to a million in every sample"
-    raise InvalidExpressionError(
-        f"the unit of the table is not clear from the values of its miRNAs ({found})",
-        expected="one of " + " | ".join(get_args(Unit)),
-        remedy='say which: unit="..." in Python, --unit on the command line',
-    )
+    if not measured.size:
+        return None, "they hold none"
+    span = f"from {measured.min():.4g} to {measured.max():.4g}"
+    if measured.min() < 0:
+        return None, span
+    totals = np.nansum(cells, axis=1)
+    whole = bool((measured == np.floor(measured)).all())
+    if _near_million(totals) and not whole:
+        return "cpm", "every sample adds up to a million"
+    if _near_million(totals) and (totals > 0).sum() > 1:
+        return None, "whole, and a million in every sample: rounded CPM, or counts at one depth"
+    if whole and np.median(totals) >= 1e4:
+        return "counts", "whole numbers, zero or more"
+    if measured.max() < LARGEST_SEEN_LOG and _near_million(np.nansum(np.exp2(cells) - 1, axis=1)):
+        return "log2", "2^x - 1 adds up to a million in every sample"
+    return None, span
 
 
 def _near_million(totals: FloatArray) -> bool:

@@ -8,6 +8,7 @@ Unit = Literal["counts", "cpm", "log2", "ct", "delta_ct"]
 Level = Literal["mature", "stem-loop"]
 Specimen = Literal["tissue", "serum", "ev"]
 Direction = Literal["high", "low"]
+Undetermined = Literal["missing", "limit", "limit_empty"]
 
 SEQUENCING: tuple[Unit, ...] = ("counts", "cpm")
 """Units whose log2 scale is log2(CPM + 1), which composition and depth bear upon."""

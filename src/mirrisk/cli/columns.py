@@ -135,16 +135,21 @@ def read_columns(table: str, how: "TableOptions") -> Columns:
     from mirrisk.tables.assembly import Reading
     from mirrisk.tables.sources import read_cells
 
-    cells = read_cells(table)
     reading = Reading(**how.arguments())
+    cells = read_cells(table, reading)
     sides = (cells.columns, cells.rows)
     across, down = (index_features(side, how.level, reading.aliases) for side in sides)
-    turned = sum(r.is_mirna for r in down.resolutions) > sum(r.is_mirna for r in across.resolutions)
+    turned = _recognised(down) > _recognised(across)
     orientation = how.orientation or ("features_in_rows" if turned else "samples_in_rows")
     index, others = (across, cells.rows)
     if orientation == "features_in_rows":
         index, others = (down, cells.columns)
     return Columns(index, len(others), orientation, how.specimen, _reading(cells, reading))
+
+
+def _recognised(index: "FeatureIndex") -> int:
+    """Count the names of miRNAs of any species and nomenclature."""
+    return sum(resolution.match != "unknown" for resolution in index.resolutions)
 
 
 def _reading(cells: "Cells", how: "Reading") -> "Expression | MirriskError":

@@ -17,6 +17,8 @@ HEADER = (
     "column", "kind", "mirna", "accession", "level", "match", "candidates", "panels", "suggestion",
 )  # fmt: skip
 
+OF_MIRGENEDB = "MirGeneDB's names are read with its GFF of the human genes: --aliases hsa.gff"
+
 MATCHES = {
     "current": "current name",
     "previous": "former name",
@@ -27,6 +29,7 @@ MATCHES = {
 
 def names(
     table: options.TableArgument,
+    min_reads: options.MinReadsOption = 100_000,
     unit: options.UnitOption = None,
     specimen: options.SpecimenOption = "tissue",
     level: options.LevelOption = None,
@@ -34,6 +37,11 @@ def names(
     library_size: options.LibrarySizeOption = None,
     duplicates: options.DuplicatesOption = None,
     aliases: options.AliasesOption = None,
+    undetermined: options.UndeterminedOption = "missing",
+    limit: options.LimitOption = None,
+    sheet: options.SheetOption = None,
+    layer: options.LayerOption = None,
+    assemble: options.AssembleOption = None,
 ) -> None:
     """Tell how every column of a table resolves, and each panel's coverage to be expected.
 
@@ -43,13 +51,24 @@ def names(
     from mirrisk.output import STDOUT, rows_to_csv, write_texts
 
     how = options.TableOptions(
-        unit, level, specimen, orientation, library_size, duplicates, aliases
+        unit,
+        level,
+        specimen,
+        orientation,
+        library_size,
+        duplicates,
+        aliases,
+        undetermined=undetermined,
+        limit=limit,
+        sheet=sheet,
+        layer=layer,
+        assemble=assemble,
     )
     with show.progress("Reading the table"):
         columns = read_columns(table, how)
     terminal = show.stdout_is_terminal()
     console = show.stdout() if terminal else show.stderr()
-    _print_reading(console, columns)
+    _print_reading(console, columns, min_reads)
     if terminal:
         _print_columns(console, columns.all)
     else:
@@ -71,7 +90,7 @@ def _csv_row(column: Column) -> tuple[str, ...]:
     )
 
 
-def _print_reading(console: "Console", columns: Columns) -> None:
+def _print_reading(console: "Console", columns: Columns, min_reads: float) -> None:
     """Say how the table is read, and how many columns are of each kind."""
     counts = Counter(column.kind for column in columns.all)
     console.print(show.heading(f"names: {len(columns.all)}, samples: {columns.samples}"))
@@ -80,21 +99,24 @@ def _print_reading(console: "Console", columns: Columns) -> None:
             [
                 ("orientation", columns.orientation.replace("_", " ")),
                 ("level", columns.index.level),
-                *_about_reading(columns),
+                *_about_reading(columns, min_reads),
                 *((str(counts[name]), text) for name, text in KINDS.items() if counts[name]),
+                ("remedy", OF_MIRGENEDB if counts["mirgenedb"] else ""),
             ]
         )
     )
 
 
-def _about_reading(columns: Columns) -> list[tuple[str, str]]:
+def _about_reading(columns: Columns, min_reads: float) -> list[tuple[str, str]]:
     from mirrisk.errors import MirriskError
+    from mirrisk.tables.depth import depth_notes
 
     reading = columns.reading
     if isinstance(reading, MirriskError):
         place = f" ({reading.where})" if reading.where else ""
         return [("not ready", f"{reading.what}{place}"), ("remedy", reading.remedy)]
-    return [("unit", reading.unit), *(("note", text) for text in reading.notes)]
+    notes = (*reading.notes, *depth_notes(reading, min_reads))
+    return [("unit", reading.unit), *(("note", text) for text in notes)]
 
 
 def _print_columns(console: "Console", columns: "Sequence[Column]") -> None:

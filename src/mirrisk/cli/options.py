@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from mirrisk.vocabulary import Level, Specimen, Unit
+from mirrisk.vocabulary import Level, Specimen, Undetermined, Unit
 
 if TYPE_CHECKING:
     from mirrisk.expression import Expression
@@ -18,8 +18,9 @@ TableArgument = Annotated[
     str,
     typer.Argument(
         metavar="TABLE",
-        help="Delimited text (CSV, TSV, ...; plain or compressed) of samples x miRNAs or "
-        "miRNAs x samples; - is standard input.",
+        help="A file of samples x miRNAs or miRNAs x samples: delimited text (CSV, TSV, ...; "
+        "plain or compressed), Parquet, Feather, Excel, .h5ad, or output of a pipeline; "
+        "- is standard input; a folder with --assemble.",
         show_default=False,
     ),
 ]
@@ -74,6 +75,53 @@ AliasesOption = Annotated[
     ),
 ]
 
+UndeterminedOption = Annotated[
+    Undetermined,
+    typer.Option(
+        help="Ct wells printed as undetermined: missing, or set to the limit of detection; "
+        "limit_empty sets empty wells to it as well.",
+        rich_help_panel=ABOUT_TABLE,
+    ),
+]
+LimitOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="CYCLES",
+        help="The limit of detection of undetermined wells; 40 if omitted.",
+        rich_help_panel=ABOUT_TABLE,
+    ),
+]
+SheetOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Of an Excel workbook; the first if omitted.",
+        rich_help_panel=ABOUT_TABLE,
+    ),
+]
+LayerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Of an .h5ad file; X if omitted.", rich_help_panel=ABOUT_TABLE
+    ),
+]
+AssembleOption = Annotated[
+    Literal["gdc"] | None,
+    typer.Option(
+        metavar="HOW",
+        help="Make one table of a folder; gdc: a download of the Genomic Data Commons.",
+        rich_help_panel=ABOUT_TABLE,
+    ),
+]
+MinReadsOption = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        metavar="READS",
+        help="Name samples with fewer miRNA reads than this; they are scored all the same.",
+    ),
+]
+
 
 @dataclass(frozen=True)
 class TableOptions:
@@ -86,6 +134,11 @@ class TableOptions:
     library_size: str | None = None
     duplicates: Literal["sum", "mean"] | None = None
     aliases: str | None = None
+    undetermined: Undetermined = "missing"
+    limit: float | None = None
+    sheet: str | None = None
+    layer: str | None = None
+    assemble: Literal["gdc"] | None = None
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of :func:`mirrisk.read`."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from mirrisk.panel import Panel
     from mirrisk.reference import Reference
 
+NORMALISERS_SHOWN = 5
+
 app = typer.Typer(help="List, show and fit reference cohorts.", invoke_without_command=True)
 
 
@@ -95,11 +97,39 @@ def _about(reference: "Reference") -> "list[tuple[str, RenderableType]]":
         ("library", f"{reads:,.0f} reads (median)" if reads else ""),
         ("panels", ", ".join(panel.id for panel in _panels_served(reference)) or "none shipped"),
         ("fitted for", ", ".join(reference.panels)),
-        ("normalisers", ", ".join(x.name for x in reference.normalisers)),
+        *_normalisers(reference),
+        ("undetermined", _undetermined(reference)),
         ("expressed", f"{len(reference.profile.keys)} miRNAs judge the fitness of a sample"),
         ("told from", others),
         ("digest", reference.digest),
     ]
+
+
+def _normalisers(reference: "Reference") -> "list[tuple[str, RenderableType]]":
+    """Tell how many there are, and the steadiest and the least steady, with SD in cycles."""
+    ordered = sorted(reference.normalisers, key=lambda x: (x.sd, x.name))
+    if len(ordered) < 2:
+        return [("normaliser", f"{x.name}, alone: how steady, cannot be told") for x in ordered]
+    said = [f"{x.name} {x.sd:.2f}" for x in ordered]
+    about: list[tuple[str, RenderableType]] = [
+        ("normalisers", f"{len(ordered)}; with the SD of each about the median of all, in cycles")
+    ]
+    if len(ordered) <= 2 * NORMALISERS_SHOWN:
+        return [*about, ("", ", ".join(said))]
+    return [
+        *about,
+        ("steadiest", ", ".join(said[:NORMALISERS_SHOWN])),
+        ("least steady", ", ".join(said[-NORMALISERS_SHOWN:])),
+    ]
+
+
+def _undetermined(reference: "Reference") -> str:
+    if reference.unit != "ct":
+        return ""
+    if reference.limit is None:
+        return "wells are missing"
+    kinds = "and empty wells" if reference.undetermined == "limit_empty" else "wells"
+    return f"{kinds} are set to {reference.limit:g} cycles"
 
 
 def _distributions(reference: "Reference") -> "Table":
@@ -140,7 +170,7 @@ def fit_reference(
         typer.Option(
             metavar="A,B",
             help="Columns that Ct values are normalised by; "
-            "the miRNAs detected in every sample if omitted.",
+            "if omitted the miRNAs of no panel detected in every sample.",
         ),
     ] = None,
     accept_small: Annotated[
@@ -153,6 +183,11 @@ def fit_reference(
     library_size: options.LibrarySizeOption = None,
     duplicates: options.DuplicatesOption = None,
     aliases: options.AliasesOption = None,
+    undetermined: options.UndeterminedOption = "missing",
+    limit: options.LimitOption = None,
+    sheet: options.SheetOption = None,
+    layer: options.LayerOption = None,
+    assemble: options.AssembleOption = None,
 ) -> None:
     """Fit a reference on your own cohort: summary statistics, no sample's values.
 
@@ -164,9 +199,21 @@ def fit_reference(
     panels = options.panels_named(options.split(panel) or ["all"])
     _warn_of_unknown_cancer(cancer, panels)
     how = options.TableOptions(
-        unit, level, specimen, orientation, library_size, duplicates, aliases
+        unit,
+        level,
+        specimen,
+        orientation,
+        library_size,
+        duplicates,
+        aliases,
+        undetermined=undetermined,
+        limit=limit,
+        sheet=sheet,
+        layer=layer,
+        assemble=assemble,
     )
     from mirrisk.reference import Reference
+    from mirrisk.tables.depth import depth_notes
 
     with show.progress("Fitting the reference"):
         expression = how.read(table)
@@ -180,7 +227,7 @@ def fit_reference(
             accept_small=accept_small,
         )
         _save(reference, out)
-    _report(reference, expression.notes, out)
+    _report(reference, (*expression.notes, *depth_notes(expression)), out)
 
 
 def _warn_of_unknown_cancer(cancer: str | None, panels: "list[Panel]") -> None:

@@ -61,6 +61,7 @@ def score(
             help="Share of a panel's weight that must be measured.",
         ),
     ] = 0.5,
+    min_reads: options.MinReadsOption = 100_000,
     unit: options.UnitOption = None,
     specimen: options.SpecimenOption = "tissue",
     level: options.LevelOption = None,
@@ -68,6 +69,11 @@ def score(
     library_size: options.LibrarySizeOption = None,
     duplicates: options.DuplicatesOption = None,
     aliases: options.AliasesOption = None,
+    undetermined: options.UndeterminedOption = "missing",
+    limit: options.LimitOption = None,
+    sheet: options.SheetOption = None,
+    layer: options.LayerOption = None,
+    assemble: options.AssembleOption = None,
 ) -> None:
     """Score samples on panels against a reference.
 
@@ -83,10 +89,21 @@ def score(
     inputs = {"TABLE": table, "--reference": reference, "--aliases": aliases}
     check_targets({"--out": scores_to, "--contributions": contributions}, inputs)
     how = options.TableOptions(
-        unit, level, specimen, orientation, library_size, duplicates, aliases
+        unit,
+        level,
+        specimen,
+        orientation,
+        library_size,
+        duplicates,
+        aliases,
+        undetermined=undetermined,
+        limit=limit,
+        sheet=sheet,
+        layer=layer,
+        assemble=assemble,
     )
     with show.progress("Scoring"):
-        assessment = _score(table, how, names, str(reference), min_coverage)
+        assessment = _score(table, how, names, str(reference), min_coverage, min_reads)
         explanation = None if explain is None else assessment.explain(explain)
         files: dict[str, str] = {}
         if contributions:
@@ -132,6 +149,7 @@ def _score(
     names: list[str],
     reference: str,
     min_coverage: float,
+    min_reads: int,
 ) -> "Assessment":
     from mirrisk.assessment import ALL, COHORT, score
     from mirrisk.catalog import load_panels
@@ -140,7 +158,13 @@ def _score(
     # What is small is loaded first: a slip in a name is told before the table is read.
     panel = ALL if names == [ALL] else load_panels(names)
     against = COHORT if reference == COHORT else Reference.load(reference)
-    return score(how.read(table), panel=panel, reference=against, min_coverage=min_coverage)
+    return score(
+        how.read(table),
+        panel=panel,
+        reference=against,
+        min_coverage=min_coverage,
+        min_reads=min_reads,
+    )
 
 
 def _print(

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _EXPECTED = (
-    "miRBase's mature.fa or hairpin.fa, miRBase's aliases.txt, or a table of two columns "
-    "(the name in your data, the miRBase name it stands for)"
+    "miRBase's mature.fa or hairpin.fa, miRBase's aliases.txt, MirGeneDB's human GFF, or a table "
+    "of two columns (the name in your data, the miRBase name it stands for)"
 )
 _FASTA = re.compile(r">(?P<name>\S+)\s+(?P<accession>MI(?:MAT)?\d{7})")
 _ALIASES = re.compile(r"(?P<accession>MI(?:MAT)?\d{7})\t(?P<names>\S+)")
+_MIRGENEDB = re.compile(r"ID=(?P<name>[^;\s]+);Alias=(?P<accession>MI(?:MAT)?\d{7})\b")
 
 
 def read_aliases(path: str | os.PathLike[str]) -> Mapping[str, str]:
@@ -31,10 +32,10 @@ def read_aliases(path: str | os.PathLike[str]) -> Mapping[str, str]:
     Parameters
     ----------
     path : path-like
-        miRBase's ``mature.fa`` or ``hairpin.fa``, miRBase's ``aliases.txt`` (each may be
-        gzipped), or a table of two columns, comma, semicolon or tab between them: the name in
-        your data and the miRBase name that it stands for. A header line is recognised by its
-        second field, which is no miRNA.
+        miRBase's ``mature.fa`` or ``hairpin.fa``, miRBase's ``aliases.txt``, MirGeneDB's GFF of
+        the human genes (each may be gzipped), or a table of two columns, comma, semicolon or tab
+        between them: the name in your data and the miRBase name that it stands for. A header line
+        is recognised by its second field, which is no miRNA.
 
     Returns
     -------
@@ -54,6 +55,8 @@ def read_aliases(path: str | os.PathLike[str]) -> Mapping[str, str]:
     first = next((line for line in lines if line.strip()), "")
     if first.startswith(">"):
         names = _joined(_from_fasta(lines))
+    elif first.startswith("##gff-version"):
+        names = _joined(_from_mirgenedb(lines))
     elif _ALIASES.match(first):
         names = _joined(_from_aliases(lines))
     else:
@@ -89,6 +92,14 @@ def _from_aliases(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
         found = _ALIASES.match(line)
         if found and found["names"].startswith("hsa-"):
             yield from _names(found["accession"], [n for n in found["names"].split(";") if n])
+
+
+def _from_mirgenedb(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        found = _MIRGENEDB.search(line)
+        if found and found["name"].startswith("Hsa-"):
+            entry = facts.entries().get(found["accession"])
+            yield found["name"], entry.name if entry else found["accession"]
 
 
 def _names(accession: str, names: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -91,6 +91,19 @@ def loci_named() -> Mapping[str, tuple[Entry, ...]]:
 
 
 @cache
+def families() -> Mapping[str, str]:
+    """Return the letters of the stem-loops that share a number: ``hsa-mir-200`` has ``abc``.
+
+    A number that is a stem-loop's name, now or formerly (``hsa-mir-203``), is no family's.
+    """
+    letters: defaultdict[str, str] = defaultdict(str)
+    for stem_loop in sorted({entry.stem_loop for entry in entries().values()}):
+        if stem_loop[-1].isalpha() and stem_loop[:-1] not in loci_named():
+            letters[stem_loop[:-1]] += stem_loop[-1]
+    return letters
+
+
+@cache
 def arms_of(stem_loop: str) -> tuple[Entry, ...]:
     """Return the mature miRNAs of a locus-free stem-loop (``hsa-mir-16``)."""
     return tuple(

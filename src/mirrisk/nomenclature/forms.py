@@ -19,9 +19,9 @@ _NAME = re.compile(
     rf"""
     (?P<hairpin>hp[-_.])?                       # Affymetrix: a probe for the stem-loop
     (?:v\d+[-_.])?                              # Affymetrix: a name of that miRBase version
-    (?:X?\d+[\W_]+(?=hsa))?                     # Exiqon: the probe's number first
+    (?:X?\d*[\W_]+(?=hsa))?                     # Exiqon: the probe's number first
     (?:(?P<human>hsa|has){_SEPARATOR}+)?        # 'has': what spell checkers make of 'hsa'
-    (?P<kind>mirn?{_SEPARATOR}?let|mirn?|let)
+    (?P<kind>mirn?{_SEPARATOR}?let|mirna|mirn?|let)
     (?P<joint>{_SEPARATOR}?)
     (?P<number>[1-9]\d{{0,4}})
     (?P<letters>[ab][a-z]|[a-z])?  # miR-548a to -548z, -548aa ...; not MIR22HG
@@ -29,12 +29,12 @@ _NAME = re.compile(
       |(?P<locus_joint>{_SEPARATOR})(?P<locus>\d{{1,2}}))?
     (?P<antisense>{_SEPARATOR}as)?
     (?:{_SEPARATOR}(?P<arm>[35]p))?
-    (?P<star>[*#]|{_SEPARATOR}?star(?![a-z])|\.(?=[._]|$))?   # make.names turns * and # into .
+    (?P<star>\s?[*#]|{_SEPARATOR}?star(?![a-z])|\.(?=[._]|$))?   # make.names turns * and # into .
     (?P<tail>(?:
         [.\s]*\(\d{{1,2}}\)|\.\d{{1,2}}\.$                    # (n): n loci counted together
        |[-_.:\s]+\d{{6}}(?:[-_.](?:mir|mat))?(?:[:._][AB])?   # TaqMan assay and pool
        |[-_.](?:[xsa][-_.])?st(?![a-z])                       # Affymetrix sense target
-       |[-_.]nmiR\d+(?:\.\d+)?                                # NanoString probe
+       |[-_.|]nmiR\d+(?:\.\d+)?                               # NanoString probe
        |_v\d+(?:[._]\d+)?                                     # Agilent: redesigned probe
        |[-_.:;]iso\S*|[.:;]ref|_[ACGTUacgtu]{{5,}}(?:_[-+]?\d+)? # one isomiR of it
        |[._]SNP[ACGTacgt]*                                    # miRge: a variant of it
@@ -52,35 +52,49 @@ _MIRGENEDB = re.compile(
 )
 # The symbols of mouse and rat genes differ from the human ones by their small letters alone.
 _RODENT_SYMBOL = re.compile(r"Mir(?:let)?\d")
+_CODE = r"(?:[a-z]{3,4}|[a-z]{2,4}\d{1,2}[a-z]?)"  # of a species or virus: mmu, hcmv, hsv1, hhv6b
 _SPECIES = re.compile(
     r"(?:hp[-_.])?(?:v\d+[-_.])?(?:X?\d+[\W_]+)?"
-    r"(?!(?:hsa|has|mir|mirn|let|pre|pri)[-_.\s])[a-z][a-z0-9]{2,5}([-_.\s])"
+    rf"(?!(?:hsa|has|mir|mirn|let|pre|pri)[-_.\s]){_CODE}([-_.\s])"
     r"(?:mir|let|lin|lsy|bantam|iab)(?:\1|\d)",
     re.IGNORECASE,
 )
 _VIRAL = re.compile(r"miR[-_.](?:BART|BHRF|UL\d|US\d|K12|TAR|N367)", re.IGNORECASE)
 
-_MERGED = re.compile(r"\s*[/|,;+&]\s*|[\W_]+(?=[a-z]{3,5}[-_.](?:mir|let)[-_.]?\d)", re.IGNORECASE)
+_SPECIES_NAME = rf"{_CODE}[-_.](?:mir|let)[-_.]?\d"
+# A star (* or #) before the separator belongs to the name; a dot may be either, see merged_parts.
+_MERGED = re.compile(rf"\s*[/|,;+&]\s*|(?:[^\w*#]|_)+(?={_SPECIES_NAME})", re.IGNORECASE)
+_DOTS_BETWEEN = re.compile(rf"(?={_SPECIES_NAME})([\w.]+?\.)\.+(?={_SPECIES_NAME})", re.IGNORECASE)
+_PROBE_NUMBER = re.compile(rf"^X?\d+[\W_]+(?={_SPECIES_NAME})", re.IGNORECASE)
 _SHORT = re.compile(r"(?P<number>\d+)?(?P<rest>(?:[a-z]{1,2})?(?:[-_.]\d{1,2})?(?:[-_.][35]p)?\*?)")
+_COUNTED = re.compile(r"mi(?:cro)?r(?:na)?[-_.\s]?(\d{1,6})", re.IGNORECASE)
 _HEAD = re.compile(rf"(?i:(?:hsa{_SEPARATOR})?(?:mir|let){_SEPARATOR}?)(?P<number>\d+)")
+# Names merged by dots (make.names) or underscores: hsa.miR.27a.3p.27b.3p.
+_RUN_ON_PART = (
+    r"(?:(?:mir|let)[-_.]?)?(?![35]p)\d{1,5}[a-z]{0,2}(?:[-_.]\d(?=[-_.][35]p))?(?:[-_.][35]p)?"
+)
 _RUN_ON = re.compile(
-    r"(?P<first>\S*?[-_.][35]p)[._](?P<second>\d{1,5}[a-z]{0,2}(?:[._-]\d)?(?:[._-][35]p)?)",
+    rf"(?P<first>(?=.*[35]p)(?:hsa[-_.])?(?=mir|let){_RUN_ON_PART})"
+    rf"(?P<rest>(?:[._]{_RUN_ON_PART})+)",
     re.IGNORECASE,
 )
 
 _CONTROL = re.compile(
     r"""
-    (?:mamm|hm/mr/rt[ ]?)?u6\b.*|u\d{1,2}[ab]?(?:\b|_)(?:[ ]?(?:snrna|rrna))?.*
+    (?:mamm|hm/mr/rt[ ]?|hsa[-_.])?u6\b.*|u\d{1,2}[ab]?(?:\b|_)(?:[ ]?(?:snrna|rrna))?.*
    |(?:hsa[-_.])?(?:rnu|snord|snora|scarna|snor|rny|rn7s)[-_]?\w*\d\w*.*
    |(?:hy|y|z)(?:3|30)(?:[-_].*)?|(?:5|5\.8|18|28)s(?:[-_ ]?rrna)?(?:[-_].*)?
    |(?:actb|gapdh|b2m|rpl10|rpl19|rplp0|rpl27|tbp|hprt1|gusb)
-   |unisp\d.*|sp6|mirtc|ppc|(?:pos|neg|lig)_[a-z0-9]+.*|nc\d_\d+
-   |negativecontrol.*|dark_?corner|(?:ge_)?bright_?corner|mirnabrightcorner\d*
-   |scorner\d*|dmr_\w+|affx\W.*|spike_?in.*|ercc-\d+
+   |(?:mir[-_.])?unisp\d.*|sp6|hbii-\d.*|mirtc|ppc|(?:pos|neg|lig)_[a-z0-9]+.*|nc\d_\d+
+   |(?:hsa[-_.])?negative[-_. ]?control.*|dark_?corner|(?:ge_)?bright_?corner|mirnabrightcorner\d*
+   |scorner\d*|dmr_\w+|affx\W.*|spike[-_]?(?:in|control).*|ercc-\d+
    |(?:cel|ath|osa)[-_. ]mir[-_. ]?\d+[a-z]?(?:[-_. ][35]p)?(?:[-_.:]\d{6}.*)?
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+
+# NanoString: the share of the positive control to subtract, and a remark on such probes.
+_REMARK = re.compile(r"\|0(?:\.\d+)?$|\s*\(\+\+\+[^)]*\)$")
 
 #: Longer than any name, also one merged from dozens; what is longer is no name.
 LONGEST_NAME = 500
@@ -124,27 +138,51 @@ class Form:
 
     def at_level(self, level: Level) -> Form:
         """Return the form read as ``level``, where its print does not tell the level."""
-        return self if self.level_is_told else replace(self, level=level)
+        return self if self.level_is_told or self.level == level else replace(self, level=level)
 
 
 def plain(name: str) -> str:
-    """Return a name without quotes, marks and blanks around it, its dashes made hyphens."""
-    return str(name).translate(_PLAIN).strip()
+    """Return a name without quotes, blanks and remarks around it, its dashes made hyphens."""
+    text = str(name).translate(_PLAIN).strip()
+    return text if text[-1:] not in "0123456789)" else _REMARK.sub("", text)
+
+
+def without_probe_number(name: str) -> str:
+    """Return a name without the number of the probe that Exiqon prints before it."""
+    return _PROBE_NUMBER.sub("", name)
+
+
+def is_running_count(name: str) -> bool:
+    """Tell a name that counts features (``miR_2`` after ``miR_1``) from those of human miRNAs.
+
+    miRBase has no human miR-2 to miR-6: where these are printed the numbers beside them are no
+    miRNAs' either.
+    """
+    found = _COUNTED.fullmatch(name)
+    return found is not None and 2 <= int(found[1]) <= 6
+
+
+def is_bare_number(name: str) -> bool:
+    """Tell whether a name is a number after ``miR``, without species, letter, locus or arm."""
+    return _COUNTED.fullmatch(name) is not None
 
 
 def read_forms(name: str) -> tuple[Form, ...]:
     """Read one printed name: no form if it is no human miRNA, two if the print is equivocal.
 
-    R's ``make.names`` writes the dot for the star, for brackets and for blanks:
-    ``hsa.miR.16.2.`` was ``hsa-miR-16-2*`` or ``hsa-miR-16(2)``.
+    R's ``make.names`` writes the dot for the star, for brackets and for blanks, and before the
+    number of a repeated name: ``hsa.miR.16.2.`` was ``hsa-miR-16-2*`` or ``hsa-miR-16(2)``, and
+    ``hsa.miR.16.1`` is the second ``hsa.miR.16`` or the locus ``hsa-miR-16-1``.
     """
     found = _NAME.fullmatch(name)
     if found is None or not _is_consistent(found) or _RODENT_SYMBOL.match(name):
         return ()
     form = _form(found)
+    if found["kind"] == "miR" and found["locus_joint"] == "." and form.level == "stem-loop":
+        return (form, replace(form, locus="", level="mature"))
     if found["star"] != "." or found["arm"]:
         return (form,)
-    if form.locus and not found["tail"]:
+    if form.locus not in {"", "1"} and not found["tail"]:  # nobody prints (1)
         return (form, replace(form, locus="", star=False))
     blanks = found["tail"] == "." or (found["kind"].islower() and not found["tail"])
     if blanks and "let" not in form.base:
@@ -200,11 +238,17 @@ def _told_level(found: re.Match[str], locus: str) -> Level | None:
 def merged_parts(name: str) -> tuple[str, ...]:
     """Split a name that stands for several miRNAs; one part if it does not.
 
-    ``hsa-miR-27a-3p/27b-3p`` gives ``hsa-miR-27a-3p`` and ``hsa-miR-27b-3p``.
+    ``hsa-miR-27a-3p/27b-3p`` gives ``hsa-miR-27a-3p`` and ``hsa-miR-27b-3p``. Of two dots that
+    ``make.names`` left between two names the first may be a star: the parts hold both readings.
     """
+    name = without_probe_number(name)
     run_on = _RUN_ON.fullmatch(name)
-    texts = list(run_on.group("first", "second")) if run_on else _MERGED.split(name)
-    parts = [text for text in texts if text]
+    texts = (
+        [run_on["first"], *re.findall(_RUN_ON_PART, run_on["rest"], re.IGNORECASE)]
+        if run_on
+        else _MERGED.split(name)
+    )
+    parts = [text for text in (*texts, *_DOTS_BETWEEN.findall(name)) if text]
     head = _HEAD.match(parts[0]) if parts else None
     if len(parts) < 2 or head is None:
         return tuple(parts)

@@ -12,7 +12,7 @@ from mirrisk.errors import InvalidExpressionError
 from mirrisk.nomenclature import facts, forms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from mirrisk.nomenclature.facts import Entry, Level
     from mirrisk.nomenclature.forms import Form
@@ -31,9 +31,11 @@ Match = Literal[
 
 _CACHED_NAMES = 200_000
 _ACCESSION = re.compile(
-    r"(?:\s*[|,;:(\[]\s*|[-_.\s])?(?<![A-Za-z0-9])(?P<id>MIMAT00\d{5}|MI00\d{5})(?!\d)[)\]]?",
+    r"(?:\s*[|,;:(\[]\s*|[-_.\s])?(?<![A-Za-z0-9])(?P<id>MIMAT00\d{5}|MI00\d{5})(?!\d)[)\]]?"
+    r"(?:[-_.](?:[xsa][-_.])?st(?![a-z]))?",  # an Affymetrix probe named by its target
     re.IGNORECASE,
 )
+_DOTTED = re.compile(r"(?P<first>.*[0-9a-z])\.(?P<number>[1-9])(?P<dot>\.?)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,9 @@ def resolve_all(
 
     Some names do not tell a mature miRNA from its stem-loop; the other names of the table do.
     Where small ``mir`` is printed with arms (``hsa-mir-7-5p``), ``hsa-mir-429`` is mature too,
-    and ``hsa-let-7c`` among mature miRNAs is mature.
+    and ``hsa-let-7c`` among mature miRNAs is mature. Beside ``hsa.miR.16``, ``hsa.miR.16.2.`` is
+    its star and ``hsa.miR.16.1`` its repetition. Where names count features (``miR_1``,
+    ``miR_2`` ...; miRBase has no human miR-2), ``miR_21`` is a number and no miRNA.
 
     Parameters
     ----------
@@ -135,6 +139,11 @@ def resolve_all(
             _resolve(r.name, "mature") if r.level == "stem-loop" and _untold(r.name) in told else r
             for r in found
         ]
+    if any(forms.is_running_count(name) for name in names):
+        found = [
+            _unresolved(r.name, "unknown") if forms.is_bare_number(r.name) else r for r in found
+        ]
+    found = _dots_told(found)
     if aliases is not None:
         found = [_with_aliases(r.name, r, aliases) for r in found]
     return tuple(found)
@@ -223,13 +232,23 @@ def _resolve(name: str, untold: Level) -> Resolution:
         return _unresolved(name, "mirgenedb")
     read = forms.read_forms(text)
     if read:
-        return _one_of(name, [_resolve_form(name, form.at_level(untold)) for form in read])
+        return _either(name, [_resolve_form(name, form.at_level(untold)) for form in read])
     parts = forms.merged_parts(text)
     if len(parts) > 1:
         found = [_resolve(part, untold) for part in parts]
         if "unknown" not in {part.match for part in found} and any(p.is_mirna for p in found):
             return _one_of(name, [part for part in found if part.is_mirna])
     return _unresolved(name, "foreign" if forms.is_foreign(text) else "unknown")
+
+
+def _either(name: str, readings: Sequence[Resolution]) -> Resolution:
+    """Choose between the readings of an equivocal print; ambiguous where more than one can be."""
+    if len(readings) == 1:
+        return readings[0]
+    # Our facts hold all loci of a stem-loop or none: one that is not among them is misread.
+    readings = [r for r in readings if r.match != "form"] or readings
+    one_level = len({r.level for r in readings}) == 1
+    return _one_of(name, readings) if one_level else _ambiguous(name, readings)
 
 
 def _resolve_form(name: str, form: Form) -> Resolution:
@@ -244,7 +263,17 @@ def _resolve_form(name: str, form: Form) -> Resolution:
         return _one_of(name, [_resolved(name, entry, "alias") for entry in found])
     stems = {entry.stem_loop for entry in facts.loci_named().get(form.stem, ())}
     stem = stems.pop() if len(stems) == 1 else form.stem
-    return Resolution(name, None, None, "mature", "form", (), form.name, stem)
+    return _family_or(Resolution(name, None, None, "mature", "form", (), form.name, stem), form)
+
+
+def _family_or(found: Resolution, form: Form) -> Resolution:
+    """Report the name of a family (``miR-200``) with the members that our facts hold."""
+    letters = facts.families().get(form.stem, "")
+    members = [_resolve_form(found.name, replace(form, base=form.base + s)) for s in letters]
+    known = [member for member in members if member.match != "form"]
+    if not known:
+        return found
+    return _ambiguous(found.name, known if len(known) > 1 else (*known, found))
 
 
 def _arms_meant(form: Form) -> tuple[Entry, ...]:
@@ -283,7 +312,8 @@ def _resolve_stem_loop(name: str, form: Form) -> Resolution:
         return _one_of(name, [_resolved(name, e, "current" if now else "previous") for e in found])
     loci = facts.loci_named().get(form.stem)
     if loci is None:
-        return Resolution(name, None, None, "stem-loop", "form", (), form.stem, form.stem)
+        alone = Resolution(name, None, None, "stem-loop", "form", (), form.stem, form.stem)
+        return _family_or(alone, form)
     if form.locus:  # a locus that miRBase does not list is not counted with those that it does
         return Resolution(name, None, None, "stem-loop", "form", (), form.name, form.name)
     whole = [
@@ -305,6 +335,8 @@ def _unresolved(name: str, match: Match) -> Resolution:
 
 def _one_of(name: str, readings: Sequence[Resolution]) -> Resolution:
     """Bring several readings of one name together: one molecule, or ambiguous."""
+    if len(readings) == 1:
+        return readings[0] if readings[0].name == name else replace(readings[0], name=name)
     mature = {r.stem_loop for r in readings if r.level == "mature"}
     # miRDeep2 prints a mature miRNA with its stem-loop: the mature miRNA was counted.
     distinct = {
@@ -348,7 +380,10 @@ def _with_accession(name: str, accessions: Sequence[str], named: Resolution) -> 
     if by_id.match == "form" and named.match == "form":
         key = named.key if named.level == by_id.level else by_id.key
         return replace(by_id, key=key, stem_loop=named.stem_loop)
-    if by_id.canonical in named.candidates:
+    ours = facts.current_mature().keys() & named.candidates
+    if by_id.canonical in named.candidates or (
+        by_id.match == "form" and not ours and not named.key
+    ):
         return by_id
     if by_id.key is not None and named.key is not None:
         if named.key in {by_id.key, by_id.stem_loop}:
@@ -374,6 +409,8 @@ def _with_aliases(name: str, found: Resolution, aliases: Mapping[str, str]) -> R
     if target is None:
         return found
     meant = resolve(target)
+    if target in {forms.plain(name), found.key} and meant.level != found.level:
+        return found  # miRBase's own name of a stem-loop, in a table that shows it mature
     canonical = target if meant.match == "form" else meant.canonical
     match: Match = "alias" if canonical else meant.match
     accession = meant.accession or found.accession
@@ -401,3 +438,19 @@ def _levels_told(found: Sequence[Resolution]) -> frozenset[str]:
         others = sum(_untold(name) != "let" for name in stem_loops)
         told |= {"let"} if len(mature) > others else set()
     return frozenset(told)
+
+
+def _dots_told(found: Sequence[Resolution]) -> list[Resolution]:
+    """Resolve the names whose dots (star, brackets, locus, repetition) the others explain."""
+    if not any(r.match == "ambiguous" and "." in r.name for r in found):
+        return list(found)
+    printed = {forms.without_probe_number(r.name) for r in found}
+    return [_dot_told(r, printed) if r.match == "ambiguous" else r for r in found]
+
+
+def _dot_told(found: Resolution, printed: Collection[str]) -> Resolution:
+    dotted = _DOTTED.fullmatch(forms.without_probe_number(found.name))
+    if dotted is None or dotted["first"] not in printed:
+        return found
+    meant = f"{dotted['first']}.{dotted['number']}*" if dotted["dot"] else dotted["first"]
+    return replace(_resolve(meant, "mature"), name=found.name)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from mirrisk.alignment import Alignment
     from mirrisk.expression import Expression, FeatureIndex
     from mirrisk.panel import Panel
-    from mirrisk.vocabulary import BoolArray, FloatArray, Level, Specimen, Unit
+    from mirrisk.vocabulary import BoolArray, FloatArray, Level, Specimen, Undetermined, Unit
 
 MIN_SAMPLES = 20
 FEW_SAMPLES = 50
@@ -97,6 +97,9 @@ class Reference:
         Panel id -> digest, of the panels that it was fitted for.
     score_grids : dict of str to ndarray of shape (101,)
         Panel id -> quantiles of the cohort's own scores.
+    undetermined : {"missing", "limit", "limit_empty"}
+    limit : float or None
+        What became of the cohort's undetermined Ct wells, and the Ct that they were set to.
     """
 
     name: str
@@ -121,6 +124,8 @@ class Reference:
     contrast: Contrast | None = None
     panels: dict[str, str] = field(default_factory=dict)
     score_grids: dict[str, FloatArray] = field(default_factory=dict)
+    undetermined: Undetermined = "missing"
+    limit: float | None = None
 
     def __repr__(self) -> str:
         return (
@@ -143,6 +148,8 @@ class Reference:
         protocol: str = "",
         normalisers: Sequence[str] | None = None,
         feature_names: Sequence[str] | None = None,
+        undetermined: Undetermined | None = None,
+        limit: float | None = None,
         accept_small: bool = False,
     ) -> Reference:
         """Learn a reference from a cohort.
@@ -163,10 +170,13 @@ class Reference:
         protocol : str, optional
             How the samples were made, for those who choose a reference.
         normalisers : sequence of str, optional
-            Columns that Ct values are normalised by; default the miRNAs detected in every
-            sample. Only for ``unit="ct"``.
+            Columns that Ct values are normalised by; default the miRNAs of no panel that were
+            detected in every sample (with fewer than 5 such, all detected in every sample).
+            Only for ``unit="ct"``.
         feature_names : sequence of str, optional
             Names of an array's columns.
+        undetermined, limit
+            As for :func:`mirrisk.read`; samples must then be read in the same way.
         accept_small : bool, default False
             Fit even on fewer than 20 samples, with a warning.
 
@@ -177,11 +187,19 @@ class Reference:
         InvalidTableError, InvalidExpressionError
             When the table itself does not hold together.
         """
-        cohort = as_expression(X, unit=unit, specimen=specimen, feature_names=feature_names)
+        cohort = as_expression(
+            X,
+            unit=unit,
+            specimen=specimen,
+            feature_names=feature_names,
+            undetermined=undetermined,
+            limit=limit,
+        )
         _check_size(len(cohort), accept_small)
         wanted = tuple(panels) if panels is not None else shipped_panels()
         requested = sorted({mirna.name for panel in wanted for _, mirna in panel.features()})
-        chosen = fit_normalisers(cohort, normalisers)
+        of_panels = {reference_key(mirna, cohort.level) or mirna for mirna in requested}
+        chosen = fit_normalisers(cohort, normalisers, of_panels)
         keys = tuple(sorted(cohort.index.columns_of(cohort.level)))
         logs = normalised(cohort, keys, cohort.level, chosen)
         sequencing = cohort.unit in SEQUENCING
@@ -208,6 +226,8 @@ class Reference:
             scale_limits=SCALE_LIMITS,
             median_reads=None if cohort.reads is None else float(np.median(cohort.reads)),
             normalisers=chosen,
+            undetermined=cohort.undetermined,
+            limit=cohort.limit,
             panels={panel.id: panel.digest for panel in wanted},
         )
         grids = reference._grids_of_scores(wanted, cohort, values)
@@ -381,6 +401,24 @@ class Reference:
                 f"reference {self.name!r} from {self.specimen}",
                 expected="one specimen: directions and levels differ between them",
                 remedy="use a reference from the same specimen, or fit one",
+            )
+        self._check_undetermined(expression)
+
+    def _check_undetermined(self, expression: Expression) -> None:
+        mine, theirs = (
+            how if limit is None else f"{how} {limit:g}"
+            for how, limit in (
+                (self.undetermined, self.limit),
+                (expression.undetermined, expression.limit),
+            )
+        )
+        if theirs != mine:
+            options = mine.replace(" ", " --limit ")
+            raise MismatchError(
+                f"undetermined wells: {theirs} in the table, {mine} in reference {self.name!r}",
+                expected="undetermined wells treated as those of the reference",
+                remedy=f"read the table with --undetermined {options} (in Python: undetermined= "
+                "and limit=)",
             )
 
     def _reads(self, expression: Expression) -> FloatArray | None:

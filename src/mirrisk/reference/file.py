@@ -64,6 +64,9 @@ def encode(reference: Reference) -> dict[str, Any]:
         "contrast": None,
         "score_grids": {panel: _rounded(grid, 3) for panel, grid in reference.score_grids.items()},
     }
+    if reference.limit is not None:
+        content["undetermined"] = reference.undetermined
+        content["limit"] = reference.limit
     if contrast is not None:
         content["contrast"] = {
             "names": list(contrast.names),

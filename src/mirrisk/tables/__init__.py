@@ -1,8 +1,9 @@
 """Tables: files, data frames and arrays become an Expression.
 
-A file goes from ``sources`` (bytes of whatever format) through ``decoding`` and ``delimited`` to
-``cells``, which know nothing of their meaning; ``frames`` makes cells of data frames and arrays;
-``assembly`` makes cells an Expression.
+``sources`` tells what a file is, and one module per format makes cells of it, which know nothing
+of their meaning: ``delimited`` (with ``decoding``), ``columnar`` (Parquet, Feather), ``excel``,
+``anndata``; ``frames`` makes cells of data frames and arrays. ``pipelines`` and ``gdc`` recognise
+layouts that are no plain matrix. ``assembly`` makes cells an Expression.
 """
 
 from __future__ import annotations
@@ -11,17 +12,19 @@ from typing import TYPE_CHECKING
 
 from mirrisk.errors import InvalidTableError, MirriskError, NotFoundError
 from mirrisk.expression import Expression
-from mirrisk.tables.assembly import Duplicates, Orientation, Reading, to_expression
+from mirrisk.tables.assembly import Assemble, Duplicates, Orientation, Reading, to_expression
+from mirrisk.tables.cells import located
 from mirrisk.tables.frames import cells_of
+from mirrisk.tables.pipelines import recognised
 from mirrisk.tables.sources import name_of, read_cells
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from mirrisk.vocabulary import Level, Specimen, Unit
+    from mirrisk.vocabulary import Level, Specimen, Undetermined, Unit
 
-__all__ = ["Duplicates", "Orientation", "as_expression", "read"]
+__all__ = ["Assemble", "Duplicates", "Orientation", "as_expression", "read"]
 
 
 def read(
@@ -34,14 +37,21 @@ def read(
     library_size: str | Sequence[float] | None = None,
     duplicates: Duplicates | None = None,
     aliases: Mapping[str, str] | None = None,
+    undetermined: Undetermined = "missing",
+    limit: float | None = None,
+    sheet: str | None = None,
+    layer: str | None = None,
+    assemble: Assemble | None = None,
 ) -> Expression:
     """Read a table of miRNA expression.
 
     Parameters
     ----------
     path : str or Path
-        A delimited file (comma, tab or semicolon; plain or compressed), ``"-"`` for standard
-        input. The first column (or row) holds the names.
+        Delimited text (comma, tab or semicolon; plain or compressed), Parquet, Feather, an Excel
+        workbook, AnnData (.h5ad), or one of the layouts of pipelines and of the GDC that
+        ``docs/tables.md`` lists; ``"-"`` for standard input; a folder with ``assemble``, or
+        with the files of a Parquet data set. The first column (or row) holds the names.
     unit : {"counts", "cpm", "log2", "ct", "delta_ct"}, optional
         Inferred, and noted, where the values leave no doubt.
     level : {"mature", "stem-loop"}, optional
@@ -57,6 +67,19 @@ def read(
         counts and CPM.
     aliases : mapping of str to str, optional
         Names of your own, to miRBase names.
+    undetermined : {"missing", "limit", "limit_empty"}, default "missing"
+        What becomes of Ct wells printed as undetermined (``Undetermined``, ``UND``, ``ND``,
+        ``No Ct``, ...): missing, or set to the limit of detection; ``"limit_empty"`` sets empty
+        wells to it as well. Either biases results, and a note says how.
+    limit : float, default 40
+        The limit of detection in cycles; a later Ct is set to it, too.
+    sheet : str, optional
+        Of an Excel workbook; the first if omitted.
+    layer : str, optional
+        Of an AnnData; X if omitted.
+    assemble : {"gdc"}, optional
+        How the files in a folder become one table; ``"gdc"``: a download of the Genomic Data
+        Commons, one file per sample in folders of any depth.
 
     Returns
     -------
@@ -65,7 +88,9 @@ def read(
     Raises
     ------
     NotFoundError
-        If there is no such file.
+        If there is no such file, sheet or layer.
+    MissingExtraError
+        If the format needs a package that is not installed.
     InvalidTableError
         If the file is no table; the message names row and column.
     InvalidExpressionError
@@ -73,12 +98,25 @@ def read(
     """
     name = name_of(path)
     try:
-        how = Reading(unit, level, specimen, orientation, library_size, duplicates, aliases)
-        return to_expression(read_cells(path), how)
+        how = Reading(
+            unit,
+            level,
+            specimen,
+            orientation,
+            library_size,
+            duplicates,
+            aliases,
+            undetermined=undetermined,
+            limit=limit,
+            sheet=sheet,
+            layer=layer,
+            assemble=assemble,
+        )
+        return to_expression(read_cells(path, how), how)
     except NotFoundError:
         raise
     except MirriskError as error:
-        raise _located(error, name) from None
+        raise located(error, name) from None
 
 
 def as_expression(
@@ -92,15 +130,21 @@ def as_expression(
     library_size: Sequence[float] | None = None,
     duplicates: Duplicates | None = None,
     aliases: Mapping[str, str] | None = None,
+    undetermined: Undetermined | None = None,
+    limit: float | None = None,
+    layer: str | None = None,
 ) -> Expression:
     """Take anything that holds a table for an Expression.
 
     Parameters
     ----------
-    X : Expression, DataFrame, Series, or array of shape (n_samples, n_features)
-        A Series is one sample, its index the features; an array needs ``feature_names``.
-    unit, level, specimen, orientation, library_size, duplicates, aliases
+    X : Expression, DataFrame, Series, AnnData, or array of shape (n_samples, n_features)
+        A frame of pandas, polars or pyarrow, in either orientation; a pandas Series is one
+        sample, its index the features; an array needs ``feature_names``.
+    unit, level, specimen, orientation, library_size, duplicates, aliases, undetermined, limit
         As for :func:`mirrisk.read`.
+    layer : str, optional
+        Of an AnnData; X if omitted.
     feature_names : sequence of str, optional
         Names of an array's columns.
 
@@ -117,10 +161,25 @@ def as_expression(
             "library_size": library_size,
             "duplicates": duplicates,
             "aliases": aliases,
+            "undetermined": undetermined,
+            "limit": limit,
+            "layer": layer,
         }
         return _unchanged(X, unit, specimen, [k for k, v in reading.items() if v is not None])
-    how = Reading(unit, level, specimen or "tissue", orientation, library_size, duplicates, aliases)
-    return to_expression(cells_of(X, feature_names), how)
+    how = Reading(
+        unit,
+        level,
+        specimen or "tissue",
+        orientation,
+        library_size,
+        duplicates,
+        aliases,
+        undetermined=undetermined or "missing",
+        limit=limit,
+        layer=layer,
+    )
+    cells = cells_of(X, feature_names, layer=layer, library_column=how.library_column)
+    return to_expression(recognised(cells, None, unit), how)
 
 
 def _unchanged(
@@ -138,11 +197,3 @@ def _unchanged(
                 remedy=f"leave {name} out, or read the table again with it",
             )
     return X
-
-
-def _located(error: MirriskError, name: str) -> MirriskError:
-    """Add the file's name to an error that does not tell it."""
-    if error.where.startswith(name):
-        return error
-    where = f"{name}, {error.where}" if error.where else name
-    return type(error)(error.what, where=where, expected=error.expected, remedy=error.remedy)

@@ -10,6 +10,7 @@ import numpy as np
 from mirrisk.arrays import row_means, row_sums
 from mirrisk.errors import InvalidTableError
 from mirrisk.expression import (
+    ROWS_FOR_INFERENCE,
     Expression,
     FeatureIndex,
     check_choice,
@@ -17,8 +18,9 @@ from mirrisk.expression import (
     infer_unit,
     require_mirnas,
 )
-from mirrisk.tables.cells import Cells, is_number, numbers
-from mirrisk.vocabulary import SEQUENCING, Level, Specimen, Unit
+from mirrisk.tables.cells import Cells, is_number, numbers, refuse_too_many
+from mirrisk.tables.wells import CYCLES, Wells, limit_of, without_undetermined
+from mirrisk.vocabulary import SEQUENCING, Level, Specimen, Undetermined, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,8 +29,17 @@ if TYPE_CHECKING:
 
 Orientation = Literal["samples_in_rows", "features_in_rows"]
 Duplicates = Literal["sum", "mean"]
+Assemble = Literal["gdc"]
 
 SHOWN = 5
+
+FRACTIONS = (
+    "counts hold fractions, taken for reads shared between miRNAs; a part of a table in CPM looks "
+    "the same, and is to be declared as cpm"
+)
+
+SPREAD = 20_000
+"""So many names tell on which side of a table the miRNAs stand, be it samples of a biobank."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +53,27 @@ class Reading:
     library_size: str | Sequence[float] | None = None
     duplicates: Duplicates | None = None
     aliases: Mapping[str, str] | None = None
+    undetermined: Undetermined = "missing"
+    limit: float | None = None
+    sheet: str | None = None
+    layer: str | None = None
+    assemble: Assemble | None = None
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
             ("orientation", self.orientation, get_args(Orientation)),
             ("level", self.level, get_args(Level)),
             ("duplicates", self.duplicates, get_args(Duplicates)),
+            ("undetermined", self.undetermined, get_args(Undetermined)),
+            ("assemble", self.assemble, get_args(Assemble)),
         ):
             if value is not None:
                 check_choice(name, value, allowed)
+
+    @property
+    def library_column(self) -> str | None:
+        """Name of the column with library sizes, if it is said to be one."""
+        return self.library_size if isinstance(self.library_size, str) else None
 
 
 def to_expression(cells: Cells, how: Reading) -> Expression:
@@ -66,43 +89,79 @@ def to_expression(cells: Cells, how: Reading) -> Expression:
             f"the table has {len(cells.rows)} rows and {len(cells.columns)} columns of values",
             expected="at least one sample and one miRNA",
         )
+    if how.unit in CYCLES:
+        cells = without_undetermined(cells)
+    told, stated = list(cells.notes), cells.unit
     cells, notes = _samples_in_rows(cells, how.orientation, how.aliases)
+    notes = told + notes
     library, cells = _library(cells, how.library_size)
     cells, index, aside = _mirna_columns(cells, how.level, how.aliases)
     require_mirnas(index)
     values = numbers(cells)
     if aside:
-        notes.append(f"set aside, no miRNA: {_list(aside)}")
-    unit = how.unit
+        notes.append(f"set aside, no human miRNA: {_list(aside)}")
+    unit = how.unit or stated
     if unit is None:
         unit, reason = infer_unit(values, index.at_level)
         notes.append(f"unit taken for {unit}: {reason}")
+    if unit == "counts" and _fractional(values[:ROWS_FOR_INFERENCE, index.at_level]):
+        notes.append(FRACTIONS)
+    limit = limit_of(how.undetermined, how.limit, unit)
+    if unit in CYCLES:
+        empty = how.undetermined == "limit_empty"
+        wells = Wells(values, cells.undetermined, index.at_level, limit, empty)
+        values = wells.cycles()
+        notes += wells.notes()
     if how.duplicates is not None:
         values, index = _merge(values, index, how.duplicates, unit, how.aliases)
-    return Expression(values, cells.rows, index, unit, how.specimen, library, tuple(notes))
+    return Expression(
+        values,
+        cells.rows,
+        index,
+        unit,
+        how.specimen,
+        library,
+        tuple(notes),
+        undetermined=how.undetermined,
+        limit=limit,
+    )
+
+
+def _fractional(values: FloatArray) -> bool:
+    return bool((values != np.floor(values))[~np.isnan(values)].any())
 
 
 def _samples_in_rows(
     cells: Cells, orientation: Orientation | None, aliases: Mapping[str, str] | None
 ) -> tuple[Cells, list[str]]:
     """Turn the table so that samples are rows, telling how its orientation was found."""
-    down = [r.is_mirna for r in index_features(cells.rows, None, aliases).resolutions]
+    turned = orientation == "features_in_rows"
+    if orientation is None:
+        down, across = (_mirnas_among(names, aliases) for names in (cells.rows, cells.columns))
+        if not across and not down:
+            _refuse_names_in_a_column(cells, aliases)
+        turned = down > across
+    if not turned:
+        return cells, []
+    refuse_too_many(len(cells.rows), "features in rows")
+    known = [r.is_mirna for r in index_features(cells.rows, None, aliases).resolutions]
     notes = []
     if orientation is None:
-        across = sum(r.is_mirna for r in index_features(cells.columns, None, aliases).resolutions)
-        if not across and not any(down):
-            _refuse_names_in_a_column(cells, aliases)
-        orientation = "features_in_rows" if sum(down) > across else "samples_in_rows"
-        if orientation == "features_in_rows":
-            notes.append(f"miRNAs stand in rows ({sum(down)} names): the table was turned")
-    if orientation == "samples_in_rows":
-        return cells, notes
-    mirnas = [i for i, is_mirna in enumerate(down) if is_mirna]
+        notes.append(f"miRNAs stand in rows ({sum(known)} names): the table was turned")
+    mirnas = [i for i, is_mirna in enumerate(known) if is_mirna]
     aside = [j for j, text in cells.text.items() if not _numeric(text[i] for i in mirnas)]
     if aside:
         notes.append(f"set aside, no sample: {_list([cells.columns[j] for j in aside])}")
     samples = [j for j in range(len(cells.columns)) if j not in aside]
-    return _turned(cells.take(samples), down), notes
+    return _turned(cells.take(samples), known), notes
+
+
+def _mirnas_among(names: Sequence[str], aliases: Mapping[str, str] | None) -> int:
+    """Return how many names denote miRNAs; of very many, as a spread of them has it."""
+    step = -(-len(names) // SPREAD)
+    spread = names if step < 2 else names[::step]
+    found = sum(r.is_mirna for r in index_features(spread, None, aliases).resolutions)
+    return found if step < 2 else found * step
 
 
 def _turned(cells: Cells, is_mirna: Sequence[bool]) -> Cells:
@@ -116,7 +175,8 @@ def _turned(cells: Cells, is_mirna: Sequence[bool]) -> Cells:
     values = np.full((len(cells.columns), len(cells.rows)), np.nan)
     values[:, numeric] = numbers(cells.take_rows(numeric)).T
     text = {i: _row(cells, i) for i in worded}
-    return Cells(cells.columns, cells.rows, values, text)
+    wells = None if cells.undetermined is None else cells.undetermined.T
+    return Cells(cells.columns, cells.rows, values, text, wells)
 
 
 def _row(cells: Cells, i: int) -> list[object]:

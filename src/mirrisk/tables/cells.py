@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from mirrisk.errors import InvalidTableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mirrisk.vocabulary import FloatArray
+    from mirrisk.errors import MirriskError
+    from mirrisk.vocabulary import BoolArray, FloatArray, Unit
 
 MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NAN", "na", "null", "NULL", "None", "-")
 MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)"
+UNDETERMINED = r"undet(?:ermined|erm)?\.?|und|n[./]?d\.?|no[ _-]?c[tq]|not (?:detected|determined)"
+"""How exports of qPCR instruments print a well that never crossed the threshold."""
+
 REMEDIES = (
     (r"[+-]?\d{1,3}(?:[,.'’ \u00a0\u202f]\d{3})+(?:[.,]\d+)?", "write no thousands separators"),
     (r"[+-]?\d+,\d+", "write a decimal point, or divide the cells by semicolons"),
@@ -22,10 +28,17 @@ REMEDIES = (
         rf"(?i:\d{{1,2}}[-. ]{MONTH}|{MONTH}[-. ]\d{{1,4}}|\d{{4}}-\d\d-\d\d.*)",
         "a spreadsheet made a date of it: set the cell right in the file it came from",
     ),
+    (
+        rf"(?i:{UNDETERMINED})",
+        'an undetermined qPCR well? State the unit: unit="ct" in Python, --unit ct in commands',
+    ),
 )
 """What cells that are no numbers look like, and what to do about it."""
 
 LONGEST_SHOWN = 40
+
+MOST_FEATURES = 200_000
+"""miRBase 22 has fewer than 50,000 mature miRNAs, of all species together."""
 
 
 @dataclass(frozen=True)
@@ -40,24 +53,91 @@ class Cells:
         Numbers; NaN where a cell is empty or in a column of text.
     text : dict of int to list
         Columns that hold anything but numbers, cell by cell; None where a cell is empty.
+    undetermined : ndarray of bool, shape (n_rows, n_columns), optional
+        Where a qPCR well was printed as undetermined; its value is NaN.
+    corner : str
+        What the header calls the column of names; empty where it calls it nothing.
+    notes : tuple of str
+        What was found or decided on the way here, in sentences.
+    unit : str, optional
+        Where the layout of the file tells it.
     """
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     values: FloatArray
     text: dict[int, list[object]] = field(default_factory=dict)
+    undetermined: BoolArray | None = None
+    corner: str = ""
+    notes: tuple[str, ...] = ()
+    unit: Unit | None = None
 
     def take(self, columns: Sequence[int]) -> Cells:
         """Return some of the columns."""
         text = {new: self.text[old] for new, old in enumerate(columns) if old in self.text}
         names = tuple(self.columns[j] for j in columns)
-        return Cells(self.rows, names, self.values[:, columns], text)
+        wells = None if self.undetermined is None else self.undetermined[:, columns]
+        values = self.values[:, columns]
+        return replace(self, columns=names, values=values, text=text, undetermined=wells)
 
     def take_rows(self, rows: Sequence[int]) -> Cells:
         """Return some of the rows."""
         text = {j: [column[i] for i in rows] for j, column in self.text.items()}
         names = tuple(self.rows[i] for i in rows)
-        return Cells(names, self.columns, self.values[rows], text)
+        wells = None if self.undetermined is None else self.undetermined[rows]
+        return replace(self, rows=names, values=self.values[rows], text=text, undetermined=wells)
+
+
+def without_blanks(cells: Cells, where: str) -> Cells:
+    """Drop rows and columns that hold neither name nor value; a value needs both names.
+
+    Raises
+    ------
+    InvalidTableError
+        If a row or column with a value has no name.
+    """
+    filled = ~np.isnan(cells.values)
+    for j, column in cells.text.items():
+        filled[:, j] = [cell is not None for cell in column]
+    rows = [i for i, name in enumerate(cells.rows) if name or filled[i].any()]
+    columns = [j for j, name in enumerate(cells.columns) if name or filled[:, j].any()]
+    for kind, names, kept in (("row", cells.rows, rows), ("column", cells.columns, columns)):
+        nameless = next((i for i in kept if not names[i]), None)
+        if nameless is not None:
+            place = "after the header" if kind == "row" else "after the names"
+            raise InvalidTableError(
+                f"{kind} {nameless + 1} {place} has no name",
+                where=where,
+                expected=f"a name for every {kind} that holds a value",
+                remedy=f"name the {kind}, or delete it",
+            )
+    if len(rows) < len(cells.rows):
+        cells = cells.take_rows(rows)
+    return cells if len(columns) == len(cells.columns) else cells.take(columns)
+
+
+def refuse_too_many(count: int, what: str, where: str = "") -> None:
+    """Refuse more features than there can be miRNAs, before they cost minutes.
+
+    Raises
+    ------
+    InvalidTableError
+    """
+    if count > MOST_FEATURES:
+        raise InvalidTableError(
+            f"{count:,} {what}",
+            where=where,
+            expected=f"at most {MOST_FEATURES:,}: a table of miRNAs and samples",
+            remedy="sum isomiRs to miRNAs first; divide samples among several files",
+        )
+
+
+def located(error: MirriskError, place: str) -> MirriskError:
+    """Add a place, such as a file's name, to an error that does not tell it."""
+    if error.where.startswith(place):
+        return error
+    where = f"{place}, {error.where}" if error.where else place
+    return type(error)(error.what, where=where, expected=error.expected, remedy=error.remedy)
 
 
 def numbers(cells: Cells) -> FloatArray:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mirrisk.errors import InvalidTableError
-from mirrisk.tables.cells import MISSING, Cells, is_number, open_quote
+from mirrisk.tables.cells import (
+    MISSING,
+    Cells,
+    is_number,
+    open_quote,
+    refuse_too_many,
+    without_blanks,
+)
 from mirrisk.tables.decoding import text_of
 
 if TYPE_CHECKING:
@@ -48,7 +55,7 @@ def read_delimited(content: bytes, *, where: str) -> Cells:
             expected="as many cells in the header as in the rows",
             remedy="remove the delimiter at the end of each row, or add one to the header",
         )
-    return _named(_to_cells(table, head.names[1:], decimal_comma=delimiter == ";"), where)
+    return without_blanks(_to_cells(table, head.names, decimal_comma=delimiter == ";"), where)
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,7 @@ def _head(text: str, delimiter: str, where: str) -> _Head:
         names = next(lines)
     except csv.Error:  # a cell longer than any name can be
         raise _open_header(where) from None
+    refuse_too_many(len(names) - 1, "columns", where)
     length = _end_of_line(text, lines.line_num)
     first = _first_row(lines)
     if first is None and any("\n" in name for name in names):
@@ -117,28 +125,6 @@ def _end_of_line(text: str, count: int) -> int:
     for _ in range(count):
         end = text.find("\n", end) + 1 or len(text)
     return end
-
-
-def _named(cells: Cells, where: str) -> Cells:
-    """Drop rows and columns that hold neither name nor value; a value needs both names."""
-    filled = ~np.isnan(cells.values)
-    for j, column in cells.text.items():
-        filled[:, j] = [cell is not None for cell in column]
-    rows = [i for i, name in enumerate(cells.rows) if name or filled[i].any()]
-    columns = [j for j, name in enumerate(cells.columns) if name or filled[:, j].any()]
-    for kind, names, kept in (("row", cells.rows, rows), ("column", cells.columns, columns)):
-        nameless = next((i for i in kept if not names[i]), None)
-        if nameless is not None:
-            place = "after the header" if kind == "row" else "after the names"
-            raise InvalidTableError(
-                f"{kind} {nameless + 1} {place} has no name",
-                where=where,
-                expected=f"a name for every {kind} that holds a value",
-                remedy=f"name the {kind}, or delete it",
-            )
-    if len(rows) < len(cells.rows):
-        cells = cells.take_rows(rows)
-    return cells if len(columns) == len(cells.columns) else cells.take(columns)
 
 
 def _without_preamble(text: str) -> tuple[str, str]:
@@ -238,10 +224,11 @@ def _odd_row(body: str, width: int, delimiter: str) -> tuple[int, list[str]]:
     return 0, []
 
 
-def _to_cells(table: pa.Table, columns: Sequence[str], *, decimal_comma: bool) -> Cells:
+def _to_cells(table: pa.Table, header: Sequence[str], *, decimal_comma: bool) -> Cells:
     import pyarrow as pa
     from pyarrow import compute
 
+    corner, *columns = (name.strip() for name in header)
     rows = tuple(cell.strip() for cell in table.column(0).to_pylist())
     values = np.full((len(columns), len(rows)), np.nan)
     text: dict[int, list[object]] = {}
@@ -252,8 +239,7 @@ def _to_cells(table: pa.Table, columns: Sequence[str], *, decimal_comma: bool) -
         except pa.ArrowInvalid:
             cells = [None if cell in MISSING else cell for cell in column.to_pylist()]
             text[j] = [_with_point(cell) if decimal_comma else cell for cell in cells]
-    names = tuple(name.strip() for name in columns)
-    return Cells(rows, names, np.ascontiguousarray(values.T), text)
+    return Cells(rows, tuple(columns), np.ascontiguousarray(values.T), text, corner=corner)
 
 
 def _as_floats(column: pa.ChunkedArray, *, decimal_comma: bool) -> FloatArray:

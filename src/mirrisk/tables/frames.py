@@ -1,4 +1,4 @@
-"""Data frames, Series and arrays to cells."""
+"""Data frames, Series, AnnData and arrays to cells."""
 
 from __future__ import annotations
 
@@ -8,29 +8,46 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mirrisk.errors import InvalidTableError
+from mirrisk.tables.anndata import cells_of_anndata, is_anndata
 from mirrisk.tables.cells import Cells, numbers
+from mirrisk.tables.columnar import cells_of_arrow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
+    import pyarrow as pa
 
     from mirrisk.vocabulary import FloatArray
 
 
-def cells_of(X: object, feature_names: Sequence[str] | None) -> Cells:
-    """Return rows, columns and values of a frame, a Series or an array."""
+def cells_of(
+    X: object,
+    feature_names: Sequence[str] | None,
+    *,
+    layer: str | None = None,
+    library_column: str | None = None,
+) -> Cells:
+    """Return rows, columns and values of a frame, a Series, an AnnData or an array."""
     import pandas as pd
 
+    if is_anndata(X):
+        _refuse_feature_names(feature_names, "an AnnData")
+        return cells_of_anndata(X, layer, library_column)
+    if layer is not None:
+        raise InvalidTableError(
+            f"layer={layer!r} for a {type(X).__name__}, which has no layers",
+            remedy="leave layer out, or give an AnnData",
+        )
     if isinstance(X, pd.Series):
         X = X.to_frame(name="sample" if X.name is None else X.name).T
     if isinstance(X, pd.DataFrame):
-        if feature_names is not None:
-            raise InvalidTableError(
-                "feature_names given with a DataFrame, which has names of its own",
-                remedy="leave feature_names out, or give an array",
-            )
+        _refuse_feature_names(feature_names, "a DataFrame")
         return _cells_of_frame(X)
+    table = _arrow(X)
+    if table is not None:
+        _refuse_feature_names(feature_names, "a DataFrame")
+        return cells_of_arrow(table)
     values = _array(X)
     if values is None or values.ndim != 2:
         shape = f" of shape {values.shape}" if isinstance(X, np.ndarray) else ""
@@ -39,8 +56,8 @@ def cells_of(X: object, feature_names: Sequence[str] | None) -> Cells:
             remedy = f"read the file first: mirrisk.read({str(X)!r})"
         raise InvalidTableError(
             f"cannot take {type(X).__name__}{shape} for a table",
-            expected="an Expression, a DataFrame, a Series (one sample), or an array of "
-            "shape (n_samples, n_features) with feature_names",
+            expected="an Expression, a DataFrame (of pandas, polars or pyarrow), a Series (one "
+            "sample), an AnnData, or an array of shape (n_samples, n_features) with feature_names",
             remedy=remedy,
         )
     if feature_names is None or len(feature_names) != values.shape[1]:
@@ -52,6 +69,30 @@ def cells_of(X: object, feature_names: Sequence[str] | None) -> Cells:
         )
     rows = tuple(f"sample_{i + 1}" for i in range(len(values)))
     return Cells(rows, tuple(map(str, feature_names)), _floats(values, rows, feature_names), {})
+
+
+def _refuse_feature_names(feature_names: Sequence[str] | None, kind: str) -> None:
+    if feature_names is not None:
+        raise InvalidTableError(
+            f"feature_names given with {kind}, which has names of its own",
+            remedy="leave feature_names out, or give an array",
+        )
+
+
+def _arrow(X: object) -> pa.Table | None:
+    """Return a frame of polars, pyarrow or another library as Arrow; None where X is none."""
+    if X is None or isinstance(X, np.ndarray | list | tuple | str | Path):
+        return None
+    import narwhals as nw
+
+    frame: Any = nw.from_native(X, pass_through=True)
+    if isinstance(frame, nw.LazyFrame):
+        raise InvalidTableError(
+            f"a lazy {type(X).__name__}: its values are yet to be computed",
+            expected="a frame that holds its values",
+            remedy="give X.collect()",
+        )
+    return frame.to_arrow() if isinstance(frame, nw.DataFrame) else None
 
 
 def _cells_of_frame(frame: pd.DataFrame) -> Cells:
@@ -68,7 +109,8 @@ def _cells_of_frame(frame: pd.DataFrame) -> Cells:
         values = frame.to_numpy(dtype=float, na_value=np.nan)
     elif numeric:
         values[:, numeric] = frame.iloc[:, numeric].to_numpy(dtype=float, na_value=np.nan)
-    return Cells(rows, columns, values, text)
+    corner = "" if frame.index.name is None else str(frame.index.name)
+    return Cells(rows, columns, values, text, corner=corner)
 
 
 def _array(X: object) -> Any:

@@ -1,0 +1,1 @@
+"""Array kernels for models fitted to outcomes: penalised regression, stability selection."""
