@@ -2,10 +2,13 @@
 
 Notation, for the F features that a panel consists of in a specimen: z the normal scores in the
 reference, mu and C their mean and covariance there, a the signed weights. NaN marks what was not
-measured. The full panel's score is a'(z - mu) / sqrt(a'Ca), N(0, 1) in the reference. Features
-that a sample's library is too shallow to show carry no information: for that sample they are no
-part of the full panel, and lower its coverage. Features that are missing could have been measured:
-they are part of it, and widen the interval.
+measured. A panel's score is a'(z - mu) / sqrt(a'Ca), N(0, 1) in the reference.
+
+Two panels matter. The *visible* one leaves out the features that a sample's library is too shallow
+to show, which carry no information and lower its coverage; the flag is about it, so that shallow
+samples are flagged as often as deep ones. The *full* one also holds what a library of the
+reference's usual depth would show; the interval is about it, so that what a shallow library hides
+widens it. Features that are merely missing belong to both.
 """
 
 from __future__ import annotations
@@ -33,6 +36,8 @@ MIN_COVERAGE = 0.5
 MIN_VARIANCE = 1e-6
 """A floor under a'Ca and under conditional variances, against rounding."""
 
+FARTHEST_QUANTILE = 3.0
+
 CERTAINTY = 0.8
 """A flag needs this probability that the full score lies beyond its cutoff."""
 
@@ -54,6 +59,8 @@ class Composite:
         Samples of the reference; its sampling error is part of the interval.
     cutoffs : (float, float)
         Scores at or below the first are low, at or above the second high.
+    knowable : ndarray of bool, shape (F,)
+        What a library of the reference's usual depth shows.
     """
 
     weights: FloatArray
@@ -63,6 +70,7 @@ class Composite:
     covariance: FloatArray
     n_reference: int
     cutoffs: tuple[float, float]
+    knowable: BoolArray
 
     def without(self, member: int) -> Composite:
         """Return the panel less one member, whose features get no weight."""
@@ -78,7 +86,7 @@ class Scores:
     score : ndarray of shape (n,)
         Standardised sum of what was measured; NaN where coverage is too low.
     expected, sd : ndarray of shape (n,)
-        The full panel's score given what was measured, and its standard deviation.
+        Estimate of the full panel's score given what was measured, and its standard deviation.
     coverage : ndarray of shape (n,)
         Share of the panel's weight that was measured, 0 to 1.
     flag : ndarray of shape (n,)
@@ -125,8 +133,11 @@ def score_samples(
     coverage = row_sums(measured * panel.shares)
     # Shares are fractions: 0.5 of the weight must not fail for the last bit of a sum.
     enough = (coverage >= min_coverage - 1e-9) & measured.any(axis=1)
-    expected, sd = _full_score(centred, patterns, panel)
+    expected, sd = _given_measured(centred, patterns, panel, patterns.visible)
     flag = _flags(expected, sd, panel.cutoffs)
+    full = patterns.visible | panel.knowable
+    if (full != patterns.visible).any():
+        expected, sd = _given_measured(centred, patterns, panel, full)
     return Scores(
         score=np.where(enough, row_sums(contributions), np.nan),
         expected=np.where(enough, expected, np.nan),
@@ -164,7 +175,8 @@ def fragile_members(
         present[:, member] = measured[:, panel.members == member].any(axis=1)
         rest = panel.without(member)
         if rest.weights.any():
-            other = _flags(*_full_score(centred, patterns, rest), panel.cutoffs)
+            given = _given_measured(centred, patterns, rest, patterns.visible)
+            other = _flags(*given, panel.cutoffs)
             fragile[:, member] = other != flag
     fragile |= present.sum(axis=1, keepdims=True) == 1
     scored = flag != FLAGS.index("not_scored")
@@ -194,24 +206,42 @@ def _variances(weights: FloatArray, covariance: FloatArray) -> FloatArray:
     return np.asarray(np.maximum(quadratic, MIN_VARIANCE))
 
 
-def _full_score(
-    centred: FloatArray, patterns: _Patterns, panel: Composite
+def _given_measured(
+    centred: FloatArray, patterns: _Patterns, panel: Composite, part: BoolArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return mean and standard deviation of the full panel's score given what was measured.
+    """Return mean and standard deviation of a panel's score given what was measured.
 
-    The Gaussian conditional of the features not measured, and the reference's own sampling
-    error: a standardised score s from n samples has a variance of about (1 + s^2 / 2) / n.
+    The Gaussian conditional of the features not measured, and the reference's own sampling error.
+
+    Parameters
+    ----------
+    part : ndarray of bool, shape (n_patterns, n_features)
+        The features that the panel in question consists of, per pattern.
     """
-    full = patterns.visible * panel.weights
-    total = _variances(full, panel.covariance)
-    coefficients = np.empty(full.shape)
-    hidden = np.empty(len(full))
-    for row, (seen, a) in enumerate(zip(patterns.measured, full, strict=True)):
+    weights = part * panel.weights
+    total = _variances(weights, panel.covariance)
+    coefficients = np.empty(weights.shape)
+    hidden = np.empty(len(weights))
+    for row, (seen, a) in enumerate(zip(patterns.measured, weights, strict=True)):
         coefficients[row], hidden[row] = _conditional(seen & (a != 0), a, panel.covariance)
     coefficients /= np.sqrt(total)[:, None]
     expected = row_sums(centred * patterns.spread(coefficients))
-    variance = patterns.spread(hidden / total) + (1 + expected**2 / 2) / panel.n_reference
+    variance = patterns.spread(hidden / total) + sampling_variance(expected, panel.n_reference)
     return expected, np.sqrt(variance)
+
+
+def sampling_variance(score: FloatArray, n_reference: int) -> FloatArray:
+    """Return the variance that a score owes to a reference of n samples.
+
+    That of a sample quantile, p (1 - p) / (n phi(z)^2) at p = Phi(z) (Kendall and Stuart, The
+    Advanced Theory of Statistics, vol. 1, section 10.10): the normal score of a value read off
+    the quantiles of n. It is exact in the limit for one feature; for sums of 4 and 15 correlated
+    ones simulated 80% intervals covered 0.74 to 0.79 at n = 200 and 500, 0.64 to 0.70 at n = 50.
+    Far out it is that of the extremes that n samples show.
+    """
+    z = np.clip(score, -FARTHEST_QUANTILE, FARTHEST_QUANTILE)
+    density = np.exp(-(z**2)) / (2 * np.pi)
+    return np.asarray(ndtr(z) * ndtr(-z) / density / n_reference)
 
 
 def _conditional(

@@ -321,6 +321,7 @@ class Reference:
             # The sparsest of them says how well the reference knows this panel.
             n_reference=int(self.measured[columns].min()),
             cutoffs=CUTOFFS,
+            knowable=self._knowable[columns],
         )
         return alignment, composite
 
@@ -348,6 +349,13 @@ class Reference:
             QuantileMap.from_grid(grid, float(sd), int(n))
             for grid, sd, n in zip(self.grids, self.sd, self.measured, strict=True)
         )
+
+    @cached_property
+    def _knowable(self) -> BoolArray:
+        """Which keys a library of the reference's usual depth shows."""
+        if self.median_reads is None:
+            return np.ones(len(self.keys), dtype=bool)
+        return ~below_detection(self.grids[:, 50], np.array([self.median_reads]))[0]
 
     @cached_property
     def position(self) -> dict[str, int]:
