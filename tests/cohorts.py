@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,3 +95,10 @@ def counts_like(
     counts = rng.poisson(cpm / cpm.sum(axis=1, keepdims=True) * reads)
     columns = [*reference.profile.keys, *rare]
     return pd.DataFrame(counts, columns=columns, index=[f"s{i}" for i in range(n)])
+
+
+def quantile_variance(score: float, n: int) -> float:
+    """Return the large-sample variance of a quantile of n standard normal values."""
+    normal = NormalDist()
+    p = normal.cdf(score)
+    return p * (1 - p) / normal.pdf(score) ** 2 / n

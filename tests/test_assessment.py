@@ -8,13 +8,14 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 import pytest
-from cohorts import counts_like, log2_table, member, panel
+from cohorts import counts_like, log2_table, member, panel, quantile_variance
 
 import mirrisk
 from mirrisk import MirriskWarning, Reference
 from mirrisk.errors import (
     InvalidReferenceError,
     InvalidTableError,
+    MirriskError,
     MismatchError,
     NotFoundError,
 )
@@ -251,7 +252,7 @@ def test_single_marker_by_hand():
     np.testing.assert_allclose(found.scores["score"], -z / sd, rtol=1e-5, atol=1e-9)
     # With everything measured only the sampling of 101 samples is uncertain: +- 1.2816 sd.
     score = found.scores["score"][20]
-    half = normal.inv_cdf(0.9) * math.sqrt((1 + score**2 / 2) / 101)
+    half = normal.inv_cdf(0.9) * math.sqrt(quantile_variance(score, 101))
     assert found.scores["score_high"][20] == pytest.approx(score + half, abs=1e-6)
     assert found.scores["score_low"][20] == pytest.approx(score - half, abs=1e-6)
     assert found.scores["flag"].iloc[[0, 50, 100]].tolist() == ["high", "average", "low"]
@@ -318,7 +319,7 @@ def test_cohort_as_its_own_reference_is_named_so_with_its_size(several):
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
 def test_min_coverage_is_a_share(share):
-    with pytest.raises(MismatchError, match="min_coverage"):
+    with pytest.raises(MirriskError, match="min_coverage"):
         mirrisk.score(counts_like("tcga-prad", 2, seed=1), **PROSTATE, min_coverage=share)
 
 

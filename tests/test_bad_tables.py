@@ -117,7 +117,7 @@ ERRORS = {
     "repeated_columns.csv": message(
         "{file}: column names occur more than once: 'hsa-miR-21-5p'",
         "one column per name",
-        'merge them: duplicates="sum" or duplicates="mean"',
+        "merge them: --duplicates sum or mean (in Python: duplicates=)",
     ),
     "no_known_mirna.csv": message(
         "{file}, columns 'TP53', 'ENSG00000141510', 'GAPDH': no column denotes a human miRNA",
@@ -245,7 +245,8 @@ ERRORS = {
     "cut_down_counts.csv": message(
         "{file}: counts of only 3 miRNAs: the size of the library is unknown",
         "the whole table (at least 100 miRNAs)",
-        "give the whole table, or library_size= (all miRNA reads per sample)",
+        "give the whole table, or all miRNA reads per sample: --library-size COLUMN "
+        "(in Python: library_size=)",
     ),
     "library_size_absent.csv": message(
         "{file}: no column 'reads' for the library size",

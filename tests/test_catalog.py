@@ -40,7 +40,9 @@ def test_id_of_a_shipped_panel_goes_before_a_file_of_that_name(tmp_path, monkeyp
 def test_panel_that_is_not_there_is_told_with_those_that_are(name):
     with pytest.raises(NotFoundError, match="no panel") as caught:
         load_panel(name)
-    assert caught.value.what == f"no panel {name!r}"
+    near = {"Prostate": "prostate", "prostate,lung": "prostate"}.get(name)
+    hint = f", did you mean {near!r}?" if near else ""
+    assert caught.value.what == f"no panel {name!r}{hint}"
     assert caught.value.expected == "a signature file, or one of " + ", ".join(SHIPPED)
     assert caught.value.remedy == "`mirrisk panels list` shows what there is"
 

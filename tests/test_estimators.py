@@ -195,7 +195,7 @@ def test_samples_that_are_not_scored_are_missing_and_can_be_imputed():
 
 def test_grid_search_goes_over_panels():
     table, outcome = cohort_with_outcome()
-    model = make_pipeline(PanelScorer(unit="log2"), SimpleImputer(), LogisticRegression())
+    model = make_pipeline(PanelScorer("lung", unit="log2"), SimpleImputer(), LogisticRegression())
     search = GridSearchCV(model, {"panelscorer__panel": ["lung", "thyroid"]}, cv=3)
     assert search.fit(table, outcome).best_params_ == {"panelscorer__panel": "thyroid"}
 

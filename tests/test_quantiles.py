@@ -191,13 +191,23 @@ def test_gaps_do_not_shrink_a_features_variance():
     ]
     z = np.column_stack([m.normal_score(x) for m, x in zip(maps, gaps.T, strict=True)])
     filled = np.where(np.isnan(z), 0.0, z - found.mean)
-    scale = np.diag([1.0, 2.0, 1.0, 1.0])  # a quarter was measured: 1 / sqrt(1/4) = 2
-    np.testing.assert_allclose(
-        found.covariance, scale @ ledoit_wolf_by_hand(filled) @ scale, rtol=1e-10
-    )
+    # A quarter of the second was measured: what it shares with any other shrank to a quarter.
+    scale = np.ones((4, 4))
+    scale[1, :] = scale[:, 1] = 4.0
+    expected = ledoit_wolf_by_hand(filled) * scale
+    assert np.linalg.eigvalsh(expected).min() > 1e-4
+    np.testing.assert_allclose(found.covariance, expected, rtol=1e-10)
     variance = np.nanmean((z[:, 1] - found.mean[1]) ** 2)
     assert found.covariance[1, 1] == pytest.approx(variance, rel=0.15)
-    assert np.linalg.eigvalsh(found.covariance).min() > 0
+
+
+def test_gaps_do_not_weaken_a_correlation():
+    rng = np.random.default_rng(3)
+    z = rng.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], size=4000)
+    z[rng.random(z.shape) < 0.4] = np.nan
+    covariance = fit_distributions(z).covariance
+    correlation = covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1])
+    assert correlation == pytest.approx(0.6, abs=0.05)
 
 
 def test_one_feature_alone_has_its_own_variance():

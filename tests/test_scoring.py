@@ -8,7 +8,9 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+from cohorts import quantile_variance
 
+from mirrisk.reference.quantiles import QuantileMap, fit_grid
 from mirrisk.scoring import CUTOFFS, FLAGS, Composite, fragile_members, score_samples
 
 NORMAL = NormalDist()
@@ -16,7 +18,9 @@ ENDLESS = 10**12
 """Samples of a reference without sampling error."""
 
 
-def composite(weights, covariance, *, mean=None, shares=None, members=None, n=ENDLESS) -> Composite:
+def composite(
+    weights, covariance, *, mean=None, shares=None, members=None, knowable=None, n=ENDLESS
+) -> Composite:
     weights = np.array(weights, dtype=float)
     count = len(weights)
     return Composite(
@@ -27,6 +31,7 @@ def composite(weights, covariance, *, mean=None, shares=None, members=None, n=EN
         covariance=np.array(covariance, dtype=float),
         n_reference=n,
         cutoffs=CUTOFFS,
+        knowable=np.ones(count, dtype=bool) if knowable is None else np.array(knowable),
     )
 
 
@@ -148,15 +153,34 @@ def test_expected_score_is_what_samples_of_the_reference_have_on_average():
 def test_without_missing_features_only_the_references_sampling_error_is_left():
     panel = composite([1.0], [[1.0]], n=50)
     found = score([2.0], panel)
-    assert found.sd[0] == pytest.approx(math.sqrt((1 + 2.0**2 / 2) / 50), rel=1e-12)
+    assert found.sd[0] == pytest.approx(math.sqrt(quantile_variance(2.0, 50)), rel=1e-12)
 
 
-def test_sampling_error_is_that_of_a_standardised_value_over_repeated_references():
+@pytest.mark.parametrize("truth", [0.0, 1.0])
+def test_sampling_error_is_that_of_normal_scores_over_repeated_references(truth):
     rng = np.random.default_rng(0)
-    references = rng.normal(size=(40_000, 60))
-    scores = (1.5 - references.mean(axis=1)) / references.std(axis=1, ddof=1)
-    found = score([1.5], composite([1.0], [[1.0]], n=60))
-    assert found.sd[0] == pytest.approx(scores.std(), rel=0.05)
+    n = 400
+    references = rng.normal(size=(400, n))
+    read_off = [
+        QuantileMap.from_grid(fit_grid(r), float(r.std()), n).normal_score(np.array([truth]))[0]
+        for r in references
+    ]
+    found = score([truth], composite([1.0], [[1.0]], n=n))
+    assert found.sd[0] == pytest.approx(np.std(read_off), rel=0.12)
+
+
+def test_what_a_shallow_library_hides_widens_the_interval_and_leaves_the_flag():
+    visible = np.array([[True, False, True]])
+    z = np.array([[1.5, 0.0, 1.5]])
+    hidden = score_samples(z, visible, THREE, min_coverage=0)
+    panel = replace(THREE, knowable=np.array([True, False, True]))
+    never_seen = score_samples(z, visible, panel, min_coverage=0)
+    missing = score(np.where(visible, z, np.nan), THREE, min_coverage=0)
+    assert hidden.flag == never_seen.flag
+    assert hidden.score == never_seen.score
+    assert (hidden.expected, hidden.sd) == (missing.expected, missing.sd)
+    # Of what not even the reference shows, nothing is to be known: only its sampling is left.
+    assert never_seen.sd[0] < 1e-4 < hidden.sd[0]
 
 
 def test_interval_holds_eight_tenths():
@@ -197,7 +221,7 @@ def test_sample_without_any_value_is_not_scored_even_without_a_limit():
 
 def test_features_too_shallow_to_see_leave_the_panel_but_not_the_coverage():
     visible = np.array([True, False, True])
-    found = score([1.1, 5.0, -1.0], THREE, visible=visible)
+    found = score([1.1, 5.0, -1.0], replace(THREE, knowable=visible), visible=visible)
     rest = composite([1, 0.5], [[1.0, 0.2], [0.2, 1.0]], mean=[0.1, 0.0])
     expected = score([1.1, -1.0], rest)
     assert found.score[0] == pytest.approx(expected.score[0], rel=1e-12)
@@ -206,9 +230,9 @@ def test_features_too_shallow_to_see_leave_the_panel_but_not_the_coverage():
     assert found.coverage[0] == pytest.approx(2 / 3)
 
 
-def test_missing_features_widen_the_interval_and_shallow_ones_do_not():
-    z = [1.1, np.nan, -1.0]
-    shallow = score(z, THREE, visible=np.array([True, False, True]))
+def test_missing_features_widen_the_interval_and_never_visible_ones_do_not():
+    z, visible = [1.1, np.nan, -1.0], np.array([True, False, True])
+    shallow = score(z, replace(THREE, knowable=visible), visible=visible)
     missing = score(z, THREE)
     assert shallow.sd[0] == pytest.approx(0.0, abs=1e-5)
     # Var(z2 | z1, z3) = 1 - [.5 .4] inverse([[1 .2] [.2 1]]) [.5 .4]' = 1 - 0.33 / 0.96
@@ -227,7 +251,7 @@ def test_flag_needs_eight_tenths_of_certainty(n, side):
 
     def certainty(s: float) -> float:
         """Probability that the full score is beyond the cutoff."""
-        return NORMAL.cdf((s - HIGH) / math.sqrt((1 + s**2 / 2) / n))
+        return NORMAL.cdf((s - HIGH) / math.sqrt(quantile_variance(s, n)))
 
     grid = np.linspace(0.3, 3.0, 541)
     expected = [
@@ -267,6 +291,7 @@ def test_fragile_members_are_those_without_whom_the_rest_of_the_panel_says_somet
             covariance=panel.covariance[np.ix_(kept, kept)],
             n_reference=panel.n_reference,
             cutoffs=CUTOFFS,
+            knowable=panel.knowable[kept],
         )
         again = score(z[:, kept], rest, visible=visible[:, kept], min_coverage=0).flag
         has_it = measured[:, ~kept].any(axis=1)

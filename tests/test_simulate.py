@@ -258,7 +258,7 @@ def test_reference_without_library_sizes_needs_reads() -> None:
 def test_reference_that_is_no_sequencing_is_refused() -> None:
     counts = unshifted("tcga-prad").counts.head(60)
     logs = np.log2(counts.div(counts.sum(axis=1), axis=0) * 1e6 + 1)
-    reference = Reference.fit(logs, unit="log2", name="array")
+    reference = Reference.fit(logs + 1, unit="log2", name="array")
     with pytest.raises(MismatchError, match="only reads are simulated"):
         cohort(reference, 10, seed=1)
 

@@ -192,6 +192,6 @@ def _status(
         return "missing", "not_in_reference"
     if key in columns:
         return "used", ""
-    if mirna.name in index.ambiguous:
+    if mirna.name in index.ambiguous or key in index.ambiguous:
         return "ambiguous", ""
     return "missing", "not_in_table"

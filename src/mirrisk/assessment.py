@@ -14,8 +14,10 @@ from mirrisk.errors import (
     NotFoundError,
 )
 from mirrisk.explain import Explanation, explain
+from mirrisk.expression import check_share
+from mirrisk.output import write_csv
 from mirrisk.panel import shipped_panels
-from mirrisk.reference import Reference, shipped_references
+from mirrisk.reference import COHORT, Reference, shipped_references
 from mirrisk.result import PanelResult, score_panel
 from mirrisk.scoring import MIN_COVERAGE
 from mirrisk.tables import as_expression
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from mirrisk.tables import Duplicates, Orientation
     from mirrisk.vocabulary import Level, Specimen, Undetermined, Unit
 
-COHORT = "cohort"
 ALL = "all"
 
 
@@ -126,6 +127,21 @@ class Assessment:
         row = samples.index(str(sample))
         return Explanation(tuple(part for r in chosen for part in explain(r, row, by=by)))
 
+    def write(self, scores: str | Path, contributions: str | Path | None = None) -> None:
+        """Write the scores, and if asked the contributions, as CSV files.
+
+        Text cells that a spreadsheet would run are neutralised; a file appears whole or not at
+        all.
+
+        Raises
+        ------
+        MirriskError
+            If a file cannot be written.
+        """
+        write_csv(self.scores, scores)
+        if contributions is not None:
+            write_csv(self.contributions, contributions)
+
     def __repr__(self) -> str:
         panels = ", ".join(result.panel.id for result in self.results)
         counts = self.scores["flag"].value_counts().to_dict()
@@ -210,8 +226,7 @@ def score(
         undetermined=undetermined,
         limit=limit,
     )
-    if not 0 <= min_coverage <= 1:
-        raise MismatchError(f"min_coverage is {min_coverage}", expected="a share from 0 to 1")
+    check_share("min_coverage", min_coverage)
     shallow = depth_warning(expression, min_reads)
     if shallow:
         warnings.warn(shallow, MirriskWarning, stacklevel=2)
@@ -247,8 +262,7 @@ def _reference(
             "mirrisk references fit TABLE --name NAME --out FILE",
         )
     if str(reference) == COHORT:
-        n = len(expression)
-        return Reference.fit(expression, name=f"{COHORT} (n={n})", panels=panels)
+        return Reference.of_cohort(expression, panels=panels)
     return Reference.load(reference)
 
 
@@ -286,7 +300,14 @@ def _standing_notes(results: tuple[PanelResult, ...], reference: Reference) -> l
         for result in results
         if result.alignment.single_marker
     ]
-    if reference.name.startswith(f"{COHORT} (n="):
+    for result in results:
+        absent = [s.mirna.name for s in result.alignment.slots if s.why == "not_in_table"]
+        if absent:
+            notes.append(
+                f"panel {result.panel.id}: no column for {', '.join(absent)}"
+                " (`mirrisk names TABLE` suggests what may be meant)"
+            )
+    if reference.is_cohort:
         notes.append(
             f"the reference is this table itself ({reference.n} samples): a tenth of them is "
             "flagged high even if all, or none, are at high risk"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from mirrisk.errors import MismatchError, NotFoundError
+from mirrisk.errors import MismatchError, NotFoundError, did_you_mean
 from mirrisk.panel import Panel, shipped_panels
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 PanelLike = Panel | str | Path
 """A panel, the id of a shipped one, or the path of a signature file."""
@@ -48,13 +45,18 @@ def load_panel(panel: PanelLike) -> Panel:
     """
     if isinstance(panel, Panel):
         return panel
+    if not isinstance(panel, str | Path):
+        raise NotFoundError(
+            f"no panel can be loaded from {panel!r}",
+            expected="an id, the path of a signature file, or a Panel",
+        )
     for shipped in shipped_panels():
         if shipped.id == str(panel):
             return shipped
     path = Path(panel)
     if not path.is_file():
         raise NotFoundError(
-            f"no panel {str(panel)!r}",
+            f"no panel {str(panel)!r}" + did_you_mean(str(panel), list_panels()),
             expected="a signature file, or one of " + ", ".join(list_panels()),
             remedy="`mirrisk panels list` shows what there is",
         )
@@ -71,9 +73,10 @@ def load_panels(panels: PanelLike | Iterable[PanelLike]) -> tuple[Panel, ...]:
     MismatchError
         If two different panels have one id: results could not tell them apart.
     """
-    several = [panels] if isinstance(panels, PanelLike) else list(panels)
+    if isinstance(panels, PanelLike) or not isinstance(panels, Iterable):
+        panels = [panels]
     loaded: dict[str, Panel] = {}
-    for panel in map(load_panel, several):
+    for panel in map(load_panel, panels):
         if loaded.setdefault(panel.id, panel).digest != panel.digest:
             raise MismatchError(
                 f"two different panels have the id {panel.id!r}",

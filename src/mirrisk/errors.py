@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class MirriskError(ValueError):
     """The base of all errors that a user's input can cause.
@@ -78,6 +84,12 @@ class NotFoundError(MirriskError):
 
 class MissingExtraError(MirriskError):
     """An optional dependency is not installed."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a clause that suggests the nearest known name; empty where none is near."""
+    near = get_close_matches(name.lower(), list(known), n=1)
+    return f", did you mean {near[0]!r}?" if near else ""
 
 
 class MirriskWarning(UserWarning):

@@ -8,11 +8,16 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mirrisk.assessment import COHORT
 from mirrisk.catalog import load_panels
-from mirrisk.errors import InvalidTableError
-from mirrisk.expression import Expression, index_features, infer_unit
-from mirrisk.reference import Reference
+from mirrisk.errors import InvalidTableError, MismatchError
+from mirrisk.expression import (
+    Expression,
+    check_share,
+    index_features,
+    infer_unit,
+    require_mirnas,
+)
+from mirrisk.reference import COHORT, Reference
 from mirrisk.result import score_panel
 from mirrisk.scoring import MIN_COVERAGE
 
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from mirrisk.catalog import PanelLike
+    from mirrisk.panel import Panel
     from mirrisk.vocabulary import FloatArray, Specimen, Unit
 
 
@@ -68,7 +74,7 @@ class PanelScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        panel: PanelLike | Iterable[PanelLike] = "prostate",
+        panel: PanelLike | Iterable[PanelLike],
         reference: Reference | str | Path = COHORT,
         *,
         unit: Unit | None = None,
@@ -99,24 +105,38 @@ class PanelScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         MirriskError
             When table, panel and reference do not hold together.
         """
+        check_share("min_coverage", self.min_coverage)
         values = self._validated(X, reset=True)
         self._names = self._column_names(values.shape[1])
+        require_mirnas(index_features(self._names))
         self.panels_ = load_panels(self.panel)
         self.unit_: Unit = self.unit or infer_unit(values, index_features(self._names).at_level)[0]
         if isinstance(self.reference, Reference):
             self.reference_ = self.reference
         elif str(self.reference) == COHORT:
-            self.reference_ = Reference.fit(
-                self._expression(values),
-                name=f"{COHORT} (n={len(values)})",
-                panels=self.panels_,
-                accept_small=self.accept_small,
+            self.reference_ = Reference.of_cohort(
+                self._expression(values), panels=self.panels_, accept_small=self.accept_small
             )
         else:
             self.reference_ = Reference.load(self.reference)
+        # Whatever does not hold together is told now, not at the first sample to be scored.
+        self.reference_.check_kind(self._expression(values))
         for panel in self.panels_:
             self.reference_.check_panel(panel)
+            self._check_members(panel)
         return self
+
+    def _check_members(self, panel: Panel) -> None:
+        try:
+            self.reference_.lay(panel, index_features(self._names))
+        except MismatchError as error:
+            # scikit-learn's checks want the number of columns where they are too few.
+            raise MismatchError(
+                error.what,
+                where=f"X of n_features = {len(self._names)}",
+                expected=error.expected,
+                remedy=error.remedy,
+            ) from None
 
     def transform(self, X: ArrayLike) -> FloatArray:
         """Return scores.
@@ -151,6 +171,11 @@ class PanelScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _column_names(self, count: int) -> tuple[str, ...]:
         own = getattr(self, "feature_names_in_", None)
+        if own is not None and self.feature_names is not None:
+            raise InvalidTableError(
+                "feature_names given for an X with column names of its own",
+                remedy="leave feature_names out, or give X as an array",
+            )
         if own is not None:
             return tuple(map(str, own))
         names = self.feature_names

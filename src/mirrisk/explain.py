@@ -11,7 +11,7 @@ from scipy.special import ndtr
 
 from mirrisk.errors import NotFoundError
 from mirrisk.result import REASONS, STATUSES, WHYS, PanelResult
-from mirrisk.scoring import CUTOFFS, FLAGS
+from mirrisk.scoring import FLAGS
 from mirrisk.vocabulary import SEQUENCING
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ STEP = 0.01
 """... in steps of this, the last digit that is told."""
 
 SCALE = {
-    "counts": "log2 CPM",
-    "cpm": "log2 CPM",
+    "counts": "log2 CPM, composition corrected",
+    "cpm": "log2 CPM, composition corrected",
     "log2": "log2",
     "ct": "-Ct, normalised",
     "delta_ct": "-delta Ct",
@@ -50,6 +50,7 @@ REASON_TEXT = {
     "empty_sample": "the sample holds no reads or no measured miRNA",
     "unit_or_platform": "the sample does not look like the reference's samples: another unit, "
     "platform or protocol, or failed material",
+    "partial_library": "counts of fewer than 100 miRNAs, so the size of its library is unknown",
     "other_tissue": "the sample resembles another tissue more than the reference's",
 }
 
@@ -129,11 +130,11 @@ class _Sample:
         self.name = result.measured.expression.samples[row]
         self.flag = FLAGS[result.flags[row]]
         self.scored = self.flag != "not_scored"
-        values, percentiles, _ = result.slot_values()
-        self.values, self.percentiles = values[row], percentiles[row]
-        status, why = result.slot_status()
-        self.status = [STATUSES[i] for i in status[row]]
-        self.why = [WHYS[i] for i in why[row]]
+        values, percentiles, _ = result.slot_values(slice(row, row + 1))
+        self.values, self.percentiles = values[0], percentiles[0]
+        status, why = result.slot_status(slice(row, row + 1))
+        self.status = [STATUSES[i] for i in status[0]]
+        self.why = [WHYS[i] for i in why[0]]
         slots = result.alignment.slots
         self.contributions = np.zeros(len(slots))
         self.contributions[list(result.alignment.scored)] = result.kernel.contributions[row]
@@ -146,15 +147,11 @@ class _Sample:
         word = self.flag.replace("_", " ").upper()
         said = [f"Sample {self.name}: {word} on panel {panel.id} {panel.version} ({panel.title})."]
         if self.scored:
-            score = float(self.result.score[self.row])
-            low, high = (float(bound[self.row]) for bound in kernel.interval)
-            said.append(
-                f"Score {score:+.2f}, {ordinal(ndtr(score))} percentile of reference "
-                f"{reference.name}; the full panel's score lies between {low:+.2f} and "
-                f"{high:+.2f} (80%), cutoffs are {CUTOFFS[0]:+.2f} and {CUTOFFS[1]:+.2f}."
-            )
+            said += self._score_sentences()
         if reason:
             said.append(f"Reason: {REASON_TEXT[reason]}{self._nearest()}.")
+        if reason in ("unit_or_platform", "other_tissue"):
+            said.append(self._misfit())
         said.append(f"This means {MEANING[self.flag]}.")
         coverage = float(kernel.coverage[self.row])
         said.append(f"{coverage:.0%} of the panel's weight in {reference.specimen} was measured.")
@@ -167,6 +164,39 @@ class _Sample:
         if self.result.alignment.single_marker:
             said.append("This is a single marker here: one member alone decides.")
         return said
+
+    def _score_sentences(self) -> list[str]:
+        """Say the score of what was measured, and what the full panel's may be."""
+        kernel, (low_cut, high_cut) = self.result.kernel, self.result.composite.cutoffs
+        score = float(self.result.score[self.row])
+        low, high = (float(bound[self.row]) for bound in kernel.interval)
+        said = [
+            (
+                f"Score {score:+.2f} from what was measured, {ordinal(ndtr(score))} percentile of "
+                f"reference {self.reference.name}; cutoffs are {low_cut:+.2f} and {high_cut:+.2f}."
+            ),
+            (
+                f"The full panel's score is estimated at {float(kernel.expected[self.row]):+.2f}, "
+                f"between {low:+.2f} and {high:+.2f} (80%)."
+            ),
+        ]
+        unseen = int((~self.result.visible[self.row] & self.result.composite.knowable).sum())
+        if unseen:
+            said.append(
+                f"The library is too shallow for {unseen} miRNAs that the reference shows: the "
+                "flag is about the others, the interval about all."
+            )
+        return said
+
+    def _misfit(self) -> str:
+        """Say how far an unfit sample is from the reference."""
+        measured, (low, high) = self.result.measured, self.reference.scale_limits
+        return (
+            f"Its distance from the reference is {measured.distance[self.row]:.1f} (limit "
+            f"{self.reference.distance_limit:.1f}), its scale {measured.slope[self.row]:.2f} "
+            f"({low:.2f} to {high:.2f}). Check its unit and its name; samples made by another "
+            "protocol need a reference of their own."
+        )
 
     def members(self) -> list[str]:
         """One sentence per measured miRNA, by the size of its member's contribution."""

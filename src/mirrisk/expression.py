@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mirrisk.nomenclature import Resolution
-    from mirrisk.vocabulary import FloatArray, IntArray
+    from mirrisk.vocabulary import BoolArray, FloatArray, IntArray
 
 MIN_LIBRARY_MIRNAS = 100
 """Counts of fewer miRNAs than this cannot be the whole library."""
@@ -36,6 +36,11 @@ LIMITS: dict[Unit, tuple[float, float]] = {
     "delta_ct": (-60.0, 60.0),
 }
 """What a unit can hold. Exports write 0, 999 and the like for a Ct that was not determined."""
+
+TYPICAL_CT = 20.0
+"""Half of an array's log2 intensities, or of delta-Ct, never lie above; raw Ct do."""
+
+MANY_CELLS = 50
 
 CPM_TOTAL = 1e6
 ROWS_FOR_INFERENCE = 100
@@ -162,6 +167,10 @@ class Expression:
     limit: float | None = None
 
     def __post_init__(self) -> None:
+        # A view that cannot be written to: what was checked stays as it was.
+        values = self.values.view()
+        values.setflags(write=False)
+        object.__setattr__(self, "values", values)
         check_choice("unit", self.unit, get_args(Unit))
         check_choice("specimen", self.specimen, get_args(Specimen))
         if self.values.shape != (len(self.samples), len(self.index.features)):
@@ -171,11 +180,31 @@ class Expression:
             )
         refuse_repeats(self.samples, "sample", "give every sample a name of its own")
         refuse_repeats(
-            self.index.features, "column", 'merge them: duplicates="sum" or duplicates="mean"'
+            self.index.features,
+            "column",
+            "merge them: --duplicates sum or mean (in Python: duplicates=)",
         )
         require_mirnas(self.index)
         if self.unit in ("counts", "cpm"):
             self._check_linear()
+        elif self.unit != "ct":
+            self._check_not_cycles()
+
+    def _check_not_cycles(self) -> None:
+        """Refuse raw Ct declared otherwise: half of log2 or delta-Ct values never lie so high."""
+        cells = self.values[:ROWS_FOR_INFERENCE, self.index.at_level]
+        measured = cells[np.isfinite(cells)]
+        if (
+            measured.size >= MANY_CELLS
+            and np.median(measured) > TYPICAL_CT
+            and measured.max() <= LARGEST_SEEN_LOG
+        ):
+            raise InvalidExpressionError(
+                f"declared as {self.unit}, but half of the values lie above {TYPICAL_CT:g}: "
+                "these look like raw Ct",
+                expected=f"values in {self.unit}",
+                remedy="state the table's real unit (ct)",
+            )
 
     def _check_linear(self) -> None:
         columns = self.index.at_level
@@ -186,7 +215,8 @@ class Expression:
                 raise InvalidExpressionError(
                     f"counts of only {found} miRNAs: the size of the library is unknown",
                     expected=f"the whole table (at least {MIN_LIBRARY_MIRNAS} miRNAs)",
-                    remedy="give the whole table, or library_size= (all miRNA reads per sample)",
+                    remedy="give the whole table, or all miRNA reads per sample: "
+                    "--library-size COLUMN (in Python: library_size=)",
                 )
         self._check_library()
         fault = _wrong_total(self)
@@ -228,6 +258,28 @@ class Expression:
             f"Expression({len(self)} samples x {len(self.features)} columns, {self.level}, "
             f"{self.unit}, {self.specimen})"
         )
+
+    @cached_property
+    def partial(self) -> BoolArray:
+        """Samples whose counts cannot be the whole library: too few of their cells are filled.
+
+        They come of joining tables with different columns: their library size is unknown.
+        """
+        if self.unit != "counts" or self.library_size is not None:
+            return np.zeros(len(self), dtype=bool)
+        block = self.values[:, self.index.at_level]
+        return np.asarray((~np.isnan(block)).sum(axis=1) < MIN_LIBRARY_MIRNAS)
+
+    @cached_property
+    def log2_cpm(self) -> bool:
+        """Whether log2 values are log2(CPM + 1) of whole libraries: they add up to a million."""
+        columns = self.index.at_level
+        if self.unit != "log2" or len(columns) < MIN_LIBRARY_MIRNAS:
+            return False
+        cells = take_columns(self.values, columns)
+        if not bool((cells[~np.isnan(cells)] < LARGEST_SEEN_LOG).all()):
+            return False
+        return _near_million(np.nansum(np.exp2(cells) - 1, axis=1))
 
     @cached_property
     def reads(self) -> FloatArray | None:
@@ -348,6 +400,12 @@ def require_mirnas(index: FeatureIndex) -> None:
         )
 
 
+def check_share(name: str, value: object) -> None:
+    """Refuse what is no share from 0 to 1."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise InvalidExpressionError(f"{name} is {value!r}", expected="a share from 0 to 1")
+
+
 def check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
     """Refuse a value outside a closed vocabulary, listing it."""
     if value not in allowed:
@@ -380,14 +438,27 @@ def infer_unit(values: FloatArray, columns: IntArray) -> tuple[Unit, str]:
     InvalidExpressionError
         Where the values do not settle it.
     """
-    unit, reason = _unit_of(values[:ROWS_FOR_INFERENCE, columns])
+    cells = values[:ROWS_FOR_INFERENCE, columns]
+    unit, reason = _unit_of(cells)
     if unit is None:
+        reason += _lone_negatives(cells)
         raise InvalidExpressionError(
             f"the unit of the table is not clear from the values of its miRNAs ({reason})",
             expected="one of " + " | ".join(get_args(Unit)),
             remedy='say which: unit="..." in Python, --unit on the command line',
         )
     return unit, reason
+
+
+def _lone_negatives(cells: FloatArray) -> str:
+    """Say where negative values stand among whole numbers, which counts would be without them."""
+    measured = cells[np.isfinite(cells)]
+    negative = np.argwhere(cells < 0)
+    whole = bool((measured == np.floor(measured)).all())
+    if not whole or not 0 < len(negative) < 0.01 * measured.size:
+        return ""
+    row, value = int(negative[0][0]) + 1, cells[tuple(negative[0])]
+    return f"; whole numbers but for {len(negative)} negative, the first {value:g} in sample {row}"
 
 
 def _unit_of(cells: FloatArray) -> tuple[Unit | None, str]:

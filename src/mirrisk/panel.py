@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -253,7 +253,7 @@ class Panel(_Model):
         """Return the members whose direction holds in ``specimen``."""
         return tuple(m for m in self.members if m.scored and specimen in m.specimens)
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """SHA-256 of the panel's canonical form (sorted-key JSON), the same on every machine."""
         canonical = json.dumps(
@@ -271,8 +271,14 @@ def signature_folder() -> Path:
     They are part of the installed package; in an editable installation they lie at the
     repository's root, where they are edited.
     """
-    installed = Path(__file__).parent / "signatures"
-    return installed if installed.is_dir() else Path(__file__).parents[2] / "signatures"
+    for folder in (Path(__file__).parent / "signatures", Path(__file__).parents[2] / "signatures"):
+        if folder.is_dir():
+            return folder
+    raise NotFoundError(
+        "the shipped signature files are missing",
+        where=str(Path(__file__).parent / "signatures"),
+        remedy="install mirrisk again",
+    )
 
 
 @cache

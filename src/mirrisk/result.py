@@ -30,6 +30,7 @@ Reason = Literal[
     "empty_sample",
     "unit_or_platform",
     "other_tissue",
+    "partial_library",
 ]
 """Why a sample has the flag ``indeterminate`` (near_cutoff) or ``not_scored`` (the others)."""
 
@@ -218,30 +219,32 @@ class PanelResult:
         }
         return pd.DataFrame(data)
 
-    def slot_values(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def slot_values(self, rows: slice = slice(None)) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return value, percentile and normal score per sample and slot, used or not."""
-        shape = (len(self.flags), len(self.alignment.slots))
+        measured = self.measured.values[rows]
+        shape = (len(measured), len(self.alignment.slots))
         values, percentiles, z = (np.full(shape, np.nan) for _ in range(3))
         maps, position = self.reference.quantile_maps, self.reference.position
         for s, slot in enumerate(self.alignment.slots):
             if slot.key in position:
-                column = self.measured.values[:, position[slot.key]]
+                column = measured[:, position[slot.key]]
                 quantiles = maps[position[slot.key]]
                 values[:, s] = column
                 percentiles[:, s] = quantiles.percentile(column)
                 z[:, s] = quantiles.normal_score(column)
         return values, percentiles, z
 
-    def slot_status(self) -> tuple[IntArray, IntArray]:
+    def slot_status(self, rows: slice = slice(None)) -> tuple[IntArray, IntArray]:
         """Return positions in ``STATUSES`` and ``WHYS`` per sample and slot."""
-        slots, n = self.alignment.slots, len(self.flags)
+        values, too_shallow = self.measured.values[rows], self.measured.too_shallow[rows]
+        slots, n = self.alignment.slots, len(values)
         status = np.tile([STATUSES.index(slot.status) for slot in slots], (n, 1))
         why = np.tile([WHYS.index(slot.why) for slot in slots], (n, 1))
         for s, slot in enumerate(slots):
             if slot.status == "used":
                 column = self.reference.position[slot.key]
-                absent = np.isnan(self.measured.values[:, column])
-                shallow = self.measured.too_shallow[:, column] & ~absent
+                absent = np.isnan(values[:, column])
+                shallow = too_shallow[:, column] & ~absent
                 status[absent, s], why[absent, s] = (
                     STATUSES.index("missing"),
                     WHYS.index("not_measured"),

@@ -151,9 +151,9 @@ def _score(
     min_coverage: float,
     min_reads: int,
 ) -> "Assessment":
-    from mirrisk.assessment import ALL, COHORT, score
+    from mirrisk.assessment import ALL, score
     from mirrisk.catalog import load_panels
-    from mirrisk.reference import Reference
+    from mirrisk.reference import COHORT, Reference
 
     # What is small is loaded first: a slip in a name is told before the table is read.
     panel = ALL if names == [ALL] else load_panels(names)

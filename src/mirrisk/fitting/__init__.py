@@ -1,1 +1,1 @@
-"""Array kernels for models fitted to outcomes: penalised regression, stability selection."""
+"""Kernels for models fitted to outcomes: solving, selecting, updating, sample size."""

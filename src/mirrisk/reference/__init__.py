@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
@@ -13,7 +13,15 @@ import numpy as np
 
 from mirrisk.alignment import align, reference_key
 from mirrisk.arrays import take_columns
-from mirrisk.errors import InvalidReferenceError, MirriskWarning, MismatchError, NotFoundError
+from mirrisk.catalog import load_panels
+from mirrisk.errors import (
+    InvalidReferenceError,
+    MirriskWarning,
+    MismatchError,
+    NotFoundError,
+    did_you_mean,
+)
+from mirrisk.expression import MIN_LIBRARY_MIRNAS
 from mirrisk.panel import shipped_panels
 from mirrisk.reference.file import decode, encode, privacy_note, read_json, write_json
 from mirrisk.reference.fitness import (
@@ -29,7 +37,7 @@ from mirrisk.reference.fitness import (
     out_of_fold_distances,
 )
 from mirrisk.reference.normalisers import Normaliser, fit_normalisers, normalised
-from mirrisk.reference.quantiles import LEVELS, QuantileMap, fit_distributions
+from mirrisk.reference.quantiles import DECIMALS, LEVELS, QuantileMap, fit_distributions
 from mirrisk.scoring import CUTOFFS, MIN_COVERAGE, Composite, score_samples
 from mirrisk.tables import as_expression
 from mirrisk.vocabulary import SEQUENCING
@@ -38,9 +46,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mirrisk.alignment import Alignment
+    from mirrisk.catalog import PanelLike
     from mirrisk.expression import Expression, FeatureIndex
     from mirrisk.panel import Panel
     from mirrisk.vocabulary import BoolArray, FloatArray, Level, Specimen, Undetermined, Unit
+
+COHORT = "cohort"
+"""How a user asks for a reference fitted on the table itself."""
 
 MIN_SAMPLES = 20
 FEW_SAMPLES = 50
@@ -58,6 +70,9 @@ class Measured:
     too_shallow: BoolArray
     unfit: tuple[str, ...]
     nearest: tuple[str, ...]
+    distance: FloatArray
+    slope: FloatArray
+    shift: FloatArray
     notes: tuple[str, ...]
 
 
@@ -127,6 +142,19 @@ class Reference:
     undetermined: Undetermined = "missing"
     limit: float | None = None
 
+    def __post_init__(self) -> None:
+        # Shared by all who load it: nobody may write into it.
+        for array in (self.grids, self.sd, self.measured, self.mean, self.covariance):
+            array.setflags(write=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes alone: what is derived from them may differ in what is there."""
+        return {name.name: getattr(self, name.name) for name in fields(self)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()
+
     def __repr__(self) -> str:
         return (
             f"Reference({self.name!r}: {self.n} samples, {self.cancer or 'cancer not stated'}, "
@@ -144,7 +172,7 @@ class Reference:
         unit: Unit | None = None,
         specimen: Specimen | None = None,
         cancer: str | None = None,
-        panels: Iterable[Panel] | None = None,
+        panels: PanelLike | Iterable[PanelLike] | None = None,
         protocol: str = "",
         normalisers: Sequence[str] | None = None,
         feature_names: Sequence[str] | None = None,
@@ -165,8 +193,10 @@ class Reference:
         specimen : {"tissue", "serum", "ev"}, default "tissue"
         cancer : str, optional
             A panel's cancer (``"prostate"``); panels of another one are then refused.
-        panels : iterable of Panel, optional
-            Whose miRNAs to hold; default all shipped panels.
+        panels : str, Path, Panel, or several of them, optional
+            Whose miRNAs to hold; default all shipped panels. The covariance is shrunken over all
+            of them, so that scores differ a little (in the second decimal at n = 30) with what
+            else was asked for.
         protocol : str, optional
             How the samples were made, for those who choose a reference.
         normalisers : sequence of str, optional
@@ -196,13 +226,16 @@ class Reference:
             limit=limit,
         )
         _check_size(len(cohort), accept_small)
-        wanted = tuple(panels) if panels is not None else shipped_panels()
+        _refuse_partial(cohort)
+        wanted = load_panels(panels) if panels is not None else shipped_panels()
+        # The logarithms are those of CPM: composition can be corrected as for CPM.
+        own_unit: Unit = "cpm" if cohort.log2_cpm else cohort.unit
         requested = sorted({mirna.name for panel in wanted for _, mirna in panel.features()})
         of_panels = {reference_key(mirna, cohort.level) or mirna for mirna in requested}
         chosen = fit_normalisers(cohort, normalisers, of_panels)
         keys = tuple(sorted(cohort.index.columns_of(cohort.level)))
         logs = normalised(cohort, keys, cohort.level, chosen)
-        sequencing = cohort.unit in SEQUENCING
+        sequencing = own_unit in SEQUENCING
         profile = fit_profile(keys, logs, cohort.reads, sequencing=sequencing)
         distances = out_of_fold_distances(keys, logs, cohort.reads, sequencing=sequencing)
         position = {key: i for i, key in enumerate(keys)}
@@ -213,7 +246,7 @@ class Reference:
         reference = cls(
             name=name,
             n=len(cohort),
-            unit=cohort.unit,
+            unit=own_unit,
             level=cohort.level,
             specimen=cohort.specimen,
             cancer=cancer,
@@ -253,6 +286,24 @@ class Reference:
                 grids[panel.id] = np.quantile(scores[~np.isnan(scores)], LEVELS)
         return grids
 
+    @classmethod
+    def of_cohort(
+        cls,
+        X: object,
+        *,
+        panels: PanelLike | Iterable[PanelLike] | None,
+        accept_small: bool = False,
+    ) -> Reference:
+        """Fit a reference on the very samples that it is to serve; its name says so."""
+        cohort = as_expression(X)
+        name = f"{COHORT} (n={len(cohort)})"
+        return cls.fit(cohort, name=name, panels=panels, accept_small=accept_small)
+
+    @property
+    def is_cohort(self) -> bool:
+        """Whether it was fitted on the very samples that it serves."""
+        return self.name == f"{COHORT} (n={self.n})"
+
     def with_contrast(self, contrast: Contrast) -> Reference:
         """Return the same reference, able to tell samples of other tissues."""
         return Reference.from_dict(replace(self, contrast=contrast).to_dict())
@@ -267,20 +318,26 @@ class Reference:
         MismatchError
             If unit, level or specimen are not the reference's.
         """
-        self._check_kind(expression)
+        self.check_kind(expression)
         logs = normalised(expression, self.profile.keys, self.level, self.normalisers)
         composition = self.profile.composition(logs, self._reads(expression))
         values = composition.correct(
             normalised(expression, self.keys, self.level, self.normalisers)
         )
-        unfit, nearest = self._unfit(expression, composition.correct(logs), composition)
+        corrected = composition.correct(logs)
+        distance = self.profile.distance(corrected, composition.seen)
+        slope = self.profile.slope(corrected, composition.seen)
+        unfit, nearest = self._unfit(expression, composition, distance, slope)
         return Measured(
             expression=expression,
             values=values,
             too_shallow=self._too_shallow(expression),
             unfit=unfit,
             nearest=nearest,
-            notes=self._notes(logs, expression),
+            distance=distance,
+            slope=slope,
+            shift=composition.shift,
+            notes=self._notes(logs, expression, np.isnan(distance)),
         )
 
     def _too_shallow(self, expression: Expression) -> BoolArray:
@@ -292,7 +349,7 @@ class Reference:
 
     def composition(self, expression: Expression) -> Composition:
         """Return each sample's composition relative to the reference."""
-        self._check_kind(expression)
+        self.check_kind(expression)
         logs = normalised(expression, self.profile.keys, self.level, self.normalisers)
         return self.profile.composition(logs, self._reads(expression))
 
@@ -355,7 +412,8 @@ class Reference:
         """Which keys a library of the reference's usual depth shows."""
         if self.median_reads is None:
             return np.ones(len(self.keys), dtype=bool)
-        return ~below_detection(self.grids[:, 50], np.array([self.median_reads]))[0]
+        hidden = below_detection(self.grids[:, 50], np.array([self.median_reads]))
+        return np.asarray(~hidden[0])
 
     @cached_property
     def position(self) -> dict[str, int]:
@@ -387,7 +445,13 @@ class Reference:
                 "(--panel FILE on the command line)",
             )
 
-    def _check_kind(self, expression: Expression) -> None:
+    def check_kind(self, expression: Expression) -> None:
+        """Refuse a table whose unit, level, specimen or undetermined wells are not its own.
+
+        Raises
+        ------
+        MismatchError
+        """
         mine, theirs = self.unit, expression.unit
         # A log2 table against a reference from sequencing is taken for log2(CPM + 1).
         convertible = mine in SEQUENCING and theirs in (*SEQUENCING, "log2")
@@ -438,45 +502,65 @@ class Reference:
         return np.full(len(expression), self.median_reads)
 
     def _unfit(
-        self, expression: Expression, values: FloatArray, composition: Composition
+        self,
+        expression: Expression,
+        composition: Composition,
+        distance: FloatArray,
+        slope: FloatArray,
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return per sample why it is refused ("" where it is not), and the nearest tissue."""
-        reasons = np.full(len(values), "", dtype=object)
-        nearest = np.full(len(values), "", dtype=object)
+        reasons = np.full(len(distance), "", dtype=object)
+        nearest = np.full(len(distance), "", dtype=object)
         if self.contrast is not None:
             logs = expression.log_values(self.contrast.keys, self.level)
             margin, names = self.contrast.margin(composition.correct(logs))
             other = margin < self.contrast.threshold
             reasons[other] = "other_tissue"
             nearest[other] = np.array(names, dtype=object)[other]
-        distance = self.profile.distance(values, composition.seen)
-        slope = self.profile.slope(values, composition.seen)
         low, high = self.scale_limits
         strange = (distance > self.distance_limit) | (slope < low) | (slope > high)
         reasons[strange & (reasons == "")] = "unit_or_platform"
-        empty = np.isnan(expression.values[:, expression.index.at_level]).all(axis=1)
+        reasons[expression.partial] = "partial_library"
+        empty = np.isnan(expression.values).all(axis=1)
+        if empty.any() or np.isnan(distance).any():
+            empty = np.isnan(expression.values[:, expression.index.at_level]).all(axis=1)
         if expression.unit in SEQUENCING and expression.library_size is None:
             empty |= expression.totals == 0
         reasons[empty] = "empty_sample"
         return tuple(reasons), tuple(nearest)
 
-    def _notes(self, logs: FloatArray, expression: Expression) -> tuple[str, ...]:
+    def _notes(
+        self, logs: FloatArray, expression: Expression, unchecked: BoolArray
+    ) -> tuple[str, ...]:
+        """Say what could not be done for which samples."""
         notes = []
-        shared = int((~np.isnan(logs).all(axis=0)).sum())
-        if shared < MIN_SHARED:
+        if unchecked.any():
             notes.append(
-                f"fitness not checked: the table shares {shared} expressed miRNAs with "
-                f"reference {self.name} ({MIN_SHARED} are needed)"
+                f"fitness not checked in {_samples(unchecked, expression)}: fewer than "
+                f"{MIN_SHARED} expressed miRNAs in common with reference {self.name}"
             )
-        if self.unit in SEQUENCING and shared < MIN_SHARED_COMPOSITION:
+        if self.unit in SEQUENCING:
+            few = (~np.isnan(logs)).sum(axis=1) < MIN_SHARED_COMPOSITION
+            if few.any():
+                notes.append(
+                    f"composition not corrected in {_samples(few, expression)}: fewer than "
+                    f"{MIN_SHARED_COMPOSITION} expressed miRNAs in common with reference "
+                    f"{self.name}"
+                )
+        elif self.unit == "log2":
             notes.append(
-                f"composition not corrected: the table shares {shared} expressed miRNAs with "
-                f"reference {self.name} ({MIN_SHARED_COMPOSITION} are needed)"
+                f"reference {self.name} is on a log2 scale that is not log2(CPM + 1): composition "
+                "and depth are not corrected"
             )
         if expression.reads is None and self.median_reads is not None:
             notes.append(
                 "library sizes unknown: detection was judged at the reference's median of "
                 f"{self.median_reads:,.0f} reads"
+            )
+        if self.cancer is None:
+            notes.append(
+                f"reference {self.name} does not state its cancer: whether panel and samples "
+                "belong to it was not checked"
             )
         return tuple(notes)
 
@@ -518,12 +602,16 @@ class Reference:
         InvalidReferenceError
             If the file is no reference, or was changed.
         """
-        if isinstance(name, str) and name in shipped_references():
-            return _load_shipped(name)
+        if not isinstance(name, str | Path):
+            raise NotFoundError(
+                f"no reference can be loaded from {name!r}", expected="an id, or the path of a file"
+            )
+        if name in shipped_references():
+            return _load_shipped(str(name))
         path = Path(name)
         if not path.is_file():
             raise NotFoundError(
-                f"no reference {str(name)!r}",
+                f"no reference {str(name)!r}" + did_you_mean(str(name), shipped_references()),
                 expected="a file, or one of " + ", ".join(shipped_references()),
                 remedy="fit one: mirrisk references fit TABLE --name NAME --out FILE",
             )
@@ -549,6 +637,16 @@ def _load_shipped(name: str) -> Reference:
         return Reference.from_dict(read_json(path), where=name)
 
 
+def _samples(chosen: BoolArray, expression: Expression) -> str:
+    """Name the samples chosen, or count them."""
+    names = [expression.samples[i] for i in np.flatnonzero(chosen)]
+    if len(names) == len(expression):
+        return "all samples" if len(names) > 1 else f"sample {names[0]}"
+    if len(names) > 3:
+        return f"{len(names)} samples ({', '.join(names[:3])}, ...)"
+    return f"sample{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
 def _check_size(n: int, accept_small: bool) -> None:
     if n < MIN_SAMPLES and not accept_small:
         # scikit-learn's common tests look for "n_samples = 1" and "1 sample".
@@ -570,6 +668,27 @@ def _check_size(n: int, accept_small: bool) -> None:
         )
 
 
+def _has_distribution(column: FloatArray, enough: int) -> bool:
+    """Whether a miRNA was measured often enough and varies: of a constant nothing is high or low.
+
+    All zeros are kept: they stand for a miRNA below detection.
+    """
+    measured = column[~np.isnan(column)]
+    if len(measured) < enough:
+        return False
+    return bool(np.ptp(np.round(measured, DECIMALS)) > 0) or not measured.any()
+
+
+def _refuse_partial(cohort: Expression) -> None:
+    if cohort.partial.any():
+        raise InvalidReferenceError(
+            f"counts of fewer than {MIN_LIBRARY_MIRNAS} miRNAs in "
+            + _samples(cohort.partial, cohort),
+            expected="whole libraries",
+            remedy="leave these samples out, or give library_size=",
+        )
+
+
 def _panel_columns(
     requested: Sequence[str], level: Level, logs: FloatArray, position: dict[str, int]
 ) -> list[int]:
@@ -577,7 +696,7 @@ def _panel_columns(
     wanted = sorted({key for mirna in requested if (key := reference_key(mirna, level))})
     enough = min(MIN_MEASURED, len(logs))
     found = [position[key] for key in wanted if key in position]
-    kept = [i for i in found if int((~np.isnan(logs[:, i])).sum()) >= enough]
+    kept = [i for i in found if _has_distribution(logs[:, i], enough)]
     if not kept:
         raise InvalidReferenceError(
             "the table holds no miRNA of the panels",

@@ -10,6 +10,7 @@ import numpy as np
 
 from mirrisk.errors import InvalidReferenceError
 from mirrisk.expression import check_choice
+from mirrisk.output import write_texts
 from mirrisk.reference.fitness import Contrast, Profile
 from mirrisk.reference.normalisers import Normaliser
 from mirrisk.vocabulary import SEQUENCING, Level, Specimen, Unit
@@ -118,7 +119,13 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InvalidReferenceError(f"not JSON: {error}", where=str(path)) from None
+        raise InvalidReferenceError(
+            f"not JSON: {error}",
+            where=str(path),
+            expected="a reference, as `mirrisk references fit` writes it",
+            remedy="if this is a table of your cohort, fit a reference on it first: "
+            "mirrisk references fit TABLE --name NAME --out FILE",
+        ) from None
     if not isinstance(content, dict):
         raise InvalidReferenceError("not a reference", where=str(path), expected="a JSON object")
     return content
@@ -126,15 +133,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(content: dict[str, Any], path: Path) -> None:
     """Write a reference's file whole, or not at all."""
-    partial = path.with_name(path.name + ".partial")
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-    try:
-        partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise InvalidReferenceError(
-            f"cannot be written: {error.strerror}", where=str(path)
-        ) from None
+    write_texts({str(path): text + "\n"})
 
 
 def privacy_note(reference: Reference) -> str:

@@ -20,6 +20,8 @@ DECIMALS = 4
 MIN_SD = 0.01
 """A floor under the unit of the tails: rounding a grid must not look like a step beyond it."""
 
+MIN_EIGENVALUE = 1e-4
+
 TAIL_LIMIT = 2.0
 """How far, in normal scores, a value beyond the reference's extremes can go past them."""
 
@@ -46,16 +48,14 @@ class QuantileMap:
     Equal neighbouring quantiles (a flat run, as the zeros of a rare miRNA make it) share their
     mid-rank. The smallest and the largest of n values stand at 0.5/n and 1 - 0.5/n. Beyond
     them the normal score goes on linearly, one unit per standard deviation, at most
-    ``TAIL_LIMIT`` further, so that a lower value always means a lower score.
+    ``TAIL_LIMIT`` further: a lower value means a lower score, until there.
 
-    Parameters
+    Attributes
     ----------
-    grid : ndarray of shape (101,)
-        Quantiles at 0, 1, ..., 100%.
+    knots, probabilities : ndarray of shape (n_knots,)
+        Distinct quantiles, and the share of the reference below each.
     sd : float
-        Standard deviation of the feature, in the grid's unit.
-    n : int
-        Number of values that made the grid.
+        Standard deviation of the feature, in the knots' unit.
     """
 
     knots: FloatArray
@@ -143,13 +143,17 @@ def fit_distributions(values: FloatArray) -> Distributions:
 def _covariance(centred: FloatArray) -> FloatArray:
     """Shrunken covariance of centred scores with gaps.
 
-    Gaps are filled with the mean, which shrinks the variance of a feature measured in a share f
-    of the samples by f: that is undone by rows and columns, so the matrix stays positive
-    semidefinite.
+    Gaps are filled with the mean, which shrinks a covariance by the share of samples where both
+    features were measured: that is undone pair by pair. What is then no longer positive
+    semidefinite is made so by lifting its eigenvalues.
     """
     from sklearn.covariance import ledoit_wolf  # only fitting pays for this import
 
     measured = ~np.isnan(centred)
     matrix, _ = ledoit_wolf(np.where(measured, centred, 0.0), assume_centered=True)
-    inflate = 1 / np.sqrt(measured.mean(axis=0))
-    return np.asarray(matrix * np.outer(inflate, inflate))
+    if measured.all():
+        return np.asarray(matrix)
+    together = (measured.T.astype(float) @ measured) / len(measured)
+    matrix = np.where(together > 0, matrix / np.maximum(together, 1 / len(measured)), 0.0)
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors * np.maximum(values, MIN_EIGENVALUE)) @ vectors.T)
