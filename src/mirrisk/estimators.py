@@ -18,6 +18,7 @@ from mirrisk.expression import (
     require_mirnas,
 )
 from mirrisk.reference import COHORT, Reference
+from mirrisk.reference.measuring import check_kind
 from mirrisk.result import score_panel
 from mirrisk.scoring import MIN_COVERAGE
 
@@ -120,7 +121,7 @@ class PanelScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         else:
             self.reference_ = Reference.load(self.reference)
         # Whatever does not hold together is told now, not at the first sample to be scored.
-        self.reference_.check_kind(self._expression(values))
+        check_kind(self.reference_, self._expression(values))
         for panel in self.panels_:
             self.reference_.check_panel(panel)
             self._check_members(panel)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from mirrisk.alignment import Alignment
     from mirrisk.panel import Panel
-    from mirrisk.reference import Measured, Reference
+    from mirrisk.reference import Reference
+    from mirrisk.reference.measuring import Measured
     from mirrisk.scoring import Composite
     from mirrisk.vocabulary import BoolArray, FloatArray, IntArray
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mirrisk.alignment import align, reference_key
-from mirrisk.arrays import take_columns
+from mirrisk.alignment import align
 from mirrisk.catalog import load_panels
 from mirrisk.errors import (
     InvalidReferenceError,
@@ -21,26 +20,14 @@ from mirrisk.errors import (
     NotFoundError,
     did_you_mean,
 )
-from mirrisk.expression import MIN_LIBRARY_MIRNAS
 from mirrisk.panel import shipped_panels
 from mirrisk.reference.file import decode, encode, privacy_note, read_json, write_json
-from mirrisk.reference.fitness import (
-    MIN_SHARED,
-    MIN_SHARED_COMPOSITION,
-    SCALE_LIMITS,
-    Composition,
-    Contrast,
-    Profile,
-    below_detection,
-    distance_threshold,
-    fit_profile,
-    out_of_fold_distances,
-)
-from mirrisk.reference.normalisers import Normaliser, fit_normalisers, normalised
-from mirrisk.reference.quantiles import DECIMALS, LEVELS, QuantileMap, fit_distributions
+from mirrisk.reference.fitness import Composition, Contrast, Profile, below_detection
+from mirrisk.reference.learning import learn
+from mirrisk.reference.measuring import check_kind, composition_of, measure
+from mirrisk.reference.quantiles import LEVELS, QuantileMap
 from mirrisk.scoring import CUTOFFS, MIN_COVERAGE, Composite, score_samples
 from mirrisk.tables import as_expression
-from mirrisk.vocabulary import SEQUENCING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,31 +36,12 @@ if TYPE_CHECKING:
     from mirrisk.catalog import PanelLike
     from mirrisk.expression import Expression, FeatureIndex
     from mirrisk.panel import Panel
+    from mirrisk.reference.measuring import Measured
+    from mirrisk.reference.normalisers import Normaliser
     from mirrisk.vocabulary import BoolArray, FloatArray, Level, Specimen, Undetermined, Unit
 
 COHORT = "cohort"
 """How a user asks for a reference fitted on the table itself."""
-
-MIN_SAMPLES = 20
-FEW_SAMPLES = 50
-
-MIN_MEASURED = 10
-"""A miRNA measured in fewer samples has no distribution to speak of."""
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """A table as one reference sees it: normalised values, depth, and whether samples fit it."""
-
-    expression: Expression
-    values: FloatArray
-    too_shallow: BoolArray
-    unfit: tuple[str, ...]
-    nearest: tuple[str, ...]
-    distance: FloatArray
-    slope: FloatArray
-    shift: FloatArray
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -225,53 +193,19 @@ class Reference:
             undetermined=undetermined,
             limit=limit,
         )
-        _check_size(len(cohort), accept_small)
-        _refuse_partial(cohort)
         wanted = load_panels(panels) if panels is not None else shipped_panels()
-        # The logarithms are those of CPM: composition can be corrected as for CPM.
-        own_unit: Unit = "cpm" if cohort.log2_cpm else cohort.unit
-        requested = sorted({mirna.name for panel in wanted for _, mirna in panel.features()})
-        of_panels = {reference_key(mirna, cohort.level) or mirna for mirna in requested}
-        chosen = fit_normalisers(cohort, normalisers, of_panels)
-        keys = tuple(sorted(cohort.index.columns_of(cohort.level)))
-        logs = normalised(cohort, keys, cohort.level, chosen)
-        sequencing = own_unit in SEQUENCING
-        profile = fit_profile(keys, logs, cohort.reads, sequencing=sequencing)
-        distances = out_of_fold_distances(keys, logs, cohort.reads, sequencing=sequencing)
-        position = {key: i for i, key in enumerate(keys)}
-        part = take_columns(logs, [position[key] for key in profile.keys])
-        logs = profile.composition(part, cohort.reads).correct(logs)
-        columns = _panel_columns(requested, cohort.level, logs, position)
-        values = take_columns(logs, columns)
-        reference = cls(
-            name=name,
-            n=len(cohort),
-            unit=own_unit,
-            level=cohort.level,
-            specimen=cohort.specimen,
-            cancer=cancer,
-            protocol=protocol,
-            keys=tuple(keys[i] for i in columns),
-            requested=tuple(requested),
-            **fit_distributions(values)._asdict(),
-            profile=profile,
-            distance_limit=distance_threshold(distances),
-            scale_limits=SCALE_LIMITS,
-            median_reads=None if cohort.reads is None else float(np.median(cohort.reads)),
-            normalisers=chosen,
-            undetermined=cohort.undetermined,
-            limit=cohort.limit,
-            panels={panel.id: panel.digest for panel in wanted},
-        )
-        grids = reference._grids_of_scores(wanted, cohort, values)
+        learned = learn(cohort, wanted, normalisers=normalisers, accept_small=accept_small)
+        reference = cls(name=name, cancer=cancer, protocol=protocol, **learned)
+        grids = reference._grids_of_scores(wanted, cohort)
         # Through the file's rounding, so that a saved reference scores as the fitted one does.
         return cls.from_dict(replace(reference, score_grids=grids).to_dict())
 
     def _grids_of_scores(
-        self, panels: tuple[Panel, ...], cohort: Expression, values: FloatArray
+        self, panels: tuple[Panel, ...], cohort: Expression
     ) -> dict[str, FloatArray]:
         """Return the quantiles of the cohort's own scores on each panel that fits it."""
         grids = {}
+        measured = measure(self, cohort)
         for panel in panels:
             try:
                 self.check_panel(panel)
@@ -279,8 +213,8 @@ class Reference:
             except MismatchError:
                 continue  # a panel that this cohort cannot serve has no scores in it
             columns = self.columns(alignment)
-            z = self.normal_scores(values, columns)
-            visible = ~self._too_shallow(cohort)[:, columns]
+            z = self.normal_scores(measured.values, columns)
+            visible = ~measured.too_shallow[:, columns]
             scores = score_samples(z, visible, composite, min_coverage=MIN_COVERAGE).score
             if not np.isnan(scores).all():
                 grids[panel.id] = np.quantile(scores[~np.isnan(scores)], LEVELS)
@@ -318,40 +252,12 @@ class Reference:
         MismatchError
             If unit, level or specimen are not the reference's.
         """
-        self.check_kind(expression)
-        logs = normalised(expression, self.profile.keys, self.level, self.normalisers)
-        composition = self.profile.composition(logs, self._reads(expression))
-        values = composition.correct(
-            normalised(expression, self.keys, self.level, self.normalisers)
-        )
-        corrected = composition.correct(logs)
-        distance = self.profile.distance(corrected, composition.seen)
-        slope = self.profile.slope(corrected, composition.seen)
-        unfit, nearest = self._unfit(expression, composition, distance, slope)
-        return Measured(
-            expression=expression,
-            values=values,
-            too_shallow=self._too_shallow(expression),
-            unfit=unfit,
-            nearest=nearest,
-            distance=distance,
-            slope=slope,
-            shift=composition.shift,
-            notes=self._notes(logs, expression, np.isnan(distance)),
-        )
-
-    def _too_shallow(self, expression: Expression) -> BoolArray:
-        """Tell which miRNAs each sample's library cannot show: shape (n_samples, n_keys)."""
-        reads = self._reads(expression)
-        if reads is None or self.unit not in SEQUENCING:
-            return np.zeros((len(expression), len(self.keys)), dtype=bool)
-        return below_detection(self.grids[:, 50], reads)
+        return measure(self, expression)
 
     def composition(self, expression: Expression) -> Composition:
         """Return each sample's composition relative to the reference."""
-        self.check_kind(expression)
-        logs = normalised(expression, self.profile.keys, self.level, self.normalisers)
-        return self.profile.composition(logs, self._reads(expression))
+        check_kind(self, expression)
+        return composition_of(self, expression)
 
     def lay(self, panel: Panel, index: FeatureIndex) -> tuple[Alignment, Composite]:
         """Lay a panel over a table's columns and this reference.
@@ -445,125 +351,6 @@ class Reference:
                 "(--panel FILE on the command line)",
             )
 
-    def check_kind(self, expression: Expression) -> None:
-        """Refuse a table whose unit, level, specimen or undetermined wells are not its own.
-
-        Raises
-        ------
-        MismatchError
-        """
-        mine, theirs = self.unit, expression.unit
-        # A log2 table against a reference from sequencing is taken for log2(CPM + 1).
-        convertible = mine in SEQUENCING and theirs in (*SEQUENCING, "log2")
-        if theirs != mine and not convertible:
-            raise MismatchError(
-                f"the table is in {theirs}, reference {self.name!r} in {mine}",
-                expected="the reference's unit",
-                remedy="convert the table, or use a reference in its unit",
-            )
-        if expression.level == "stem-loop" and self.level == "mature":
-            raise MismatchError(
-                f"the table holds stem-loops, reference {self.name!r} mature miRNAs",
-                expected="mature miRNAs (a stem-loop cannot be divided into its arms)",
-                remedy="use a reference at stem-loop level",
-            )
-        if expression.specimen != self.specimen:
-            raise MismatchError(
-                f"the table is from {expression.specimen}, "
-                f"reference {self.name!r} from {self.specimen}",
-                expected="one specimen: directions and levels differ between them",
-                remedy="use a reference from the same specimen, or fit one",
-            )
-        self._check_undetermined(expression)
-
-    def _check_undetermined(self, expression: Expression) -> None:
-        mine, theirs = (
-            how if limit is None else f"{how} {limit:g}"
-            for how, limit in (
-                (self.undetermined, self.limit),
-                (expression.undetermined, expression.limit),
-            )
-        )
-        if theirs != mine:
-            options = mine.replace(" ", " --limit ")
-            raise MismatchError(
-                f"undetermined wells: {theirs} in the table, {mine} in reference {self.name!r}",
-                expected="undetermined wells treated as those of the reference",
-                remedy=f"read the table with --undetermined {options} (in Python: undetermined= "
-                "and limit=)",
-            )
-
-    def _reads(self, expression: Expression) -> FloatArray | None:
-        """Library sizes; where the table does not tell, those usual in the reference."""
-        if expression.reads is not None:
-            return expression.reads
-        if self.median_reads is None:
-            return None
-        return np.full(len(expression), self.median_reads)
-
-    def _unfit(
-        self,
-        expression: Expression,
-        composition: Composition,
-        distance: FloatArray,
-        slope: FloatArray,
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return per sample why it is refused ("" where it is not), and the nearest tissue."""
-        reasons = np.full(len(distance), "", dtype=object)
-        nearest = np.full(len(distance), "", dtype=object)
-        if self.contrast is not None:
-            logs = expression.log_values(self.contrast.keys, self.level)
-            margin, names = self.contrast.margin(composition.correct(logs))
-            other = margin < self.contrast.threshold
-            reasons[other] = "other_tissue"
-            nearest[other] = np.array(names, dtype=object)[other]
-        low, high = self.scale_limits
-        strange = (distance > self.distance_limit) | (slope < low) | (slope > high)
-        reasons[strange & (reasons == "")] = "unit_or_platform"
-        reasons[expression.partial] = "partial_library"
-        empty = np.isnan(expression.values).all(axis=1)
-        if empty.any() or np.isnan(distance).any():
-            empty = np.isnan(expression.values[:, expression.index.at_level]).all(axis=1)
-        if expression.unit in SEQUENCING and expression.library_size is None:
-            empty |= expression.totals == 0
-        reasons[empty] = "empty_sample"
-        return tuple(reasons), tuple(nearest)
-
-    def _notes(
-        self, logs: FloatArray, expression: Expression, unchecked: BoolArray
-    ) -> tuple[str, ...]:
-        """Say what could not be done for which samples."""
-        notes = []
-        if unchecked.any():
-            notes.append(
-                f"fitness not checked in {_samples(unchecked, expression)}: fewer than "
-                f"{MIN_SHARED} expressed miRNAs in common with reference {self.name}"
-            )
-        if self.unit in SEQUENCING:
-            few = (~np.isnan(logs)).sum(axis=1) < MIN_SHARED_COMPOSITION
-            if few.any():
-                notes.append(
-                    f"composition not corrected in {_samples(few, expression)}: fewer than "
-                    f"{MIN_SHARED_COMPOSITION} expressed miRNAs in common with reference "
-                    f"{self.name}"
-                )
-        elif self.unit == "log2":
-            notes.append(
-                f"reference {self.name} is on a log2 scale that is not log2(CPM + 1): composition "
-                "and depth are not corrected"
-            )
-        if expression.reads is None and self.median_reads is not None:
-            notes.append(
-                "library sizes unknown: detection was judged at the reference's median of "
-                f"{self.median_reads:,.0f} reads"
-            )
-        if self.cancer is None:
-            notes.append(
-                f"reference {self.name} does not state its cancer: whether panel and samples "
-                "belong to it was not checked"
-            )
-        return tuple(notes)
-
     # -- keeping ----------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
@@ -635,72 +422,3 @@ def shipped_references() -> tuple[str, ...]:
 def _load_shipped(name: str) -> Reference:
     with resources.as_file(resources.files("mirrisk") / "references" / f"{name}.json") as path:
         return Reference.from_dict(read_json(path), where=name)
-
-
-def _samples(chosen: BoolArray, expression: Expression) -> str:
-    """Name the samples chosen, or count them."""
-    names = [expression.samples[i] for i in np.flatnonzero(chosen)]
-    if len(names) == len(expression):
-        return "all samples" if len(names) > 1 else f"sample {names[0]}"
-    if len(names) > 3:
-        return f"{len(names)} samples ({', '.join(names[:3])}, ...)"
-    return f"sample{'s' if len(names) > 1 else ''} {', '.join(names)}"
-
-
-def _check_size(n: int, accept_small: bool) -> None:
-    if n < MIN_SAMPLES and not accept_small:
-        # scikit-learn's common tests look for "n_samples = 1" and "1 sample".
-        raise InvalidReferenceError(
-            f"n_samples = {n}: too few for a reference",
-            expected=f"at least {MIN_SAMPLES} samples, better {FEW_SAMPLES} or more",
-            remedy="add samples, or use a shipped reference made like yours",
-        )
-    if n < 2:
-        raise InvalidReferenceError(
-            f"n_samples = {n}: 1 sample has no distribution", expected="at least 2 samples"
-        )
-    if n < FEW_SAMPLES:
-        warnings.warn(
-            f"a reference of {n} samples is imprecise: intervals widen and few flags are certain "
-            f"({FEW_SAMPLES} samples or more are better)",
-            MirriskWarning,
-            stacklevel=3,
-        )
-
-
-def _has_distribution(column: FloatArray, enough: int) -> bool:
-    """Whether a miRNA was measured often enough and varies: of a constant nothing is high or low.
-
-    All zeros are kept: they stand for a miRNA below detection.
-    """
-    measured = column[~np.isnan(column)]
-    if len(measured) < enough:
-        return False
-    return bool(np.ptp(np.round(measured, DECIMALS)) > 0) or not measured.any()
-
-
-def _refuse_partial(cohort: Expression) -> None:
-    if cohort.partial.any():
-        raise InvalidReferenceError(
-            f"counts of fewer than {MIN_LIBRARY_MIRNAS} miRNAs in "
-            + _samples(cohort.partial, cohort),
-            expected="whole libraries",
-            remedy="leave these samples out, or give library_size=",
-        )
-
-
-def _panel_columns(
-    requested: Sequence[str], level: Level, logs: FloatArray, position: dict[str, int]
-) -> list[int]:
-    """Return the columns that serve the panels' miRNAs and were measured often enough."""
-    wanted = sorted({key for mirna in requested if (key := reference_key(mirna, level))})
-    enough = min(MIN_MEASURED, len(logs))
-    found = [position[key] for key in wanted if key in position]
-    kept = [i for i in found if _has_distribution(logs[:, i], enough)]
-    if not kept:
-        raise InvalidReferenceError(
-            "the table holds no miRNA of the panels",
-            expected=f"columns such as {', '.join(wanted[:3])}",
-            remedy="run `mirrisk names TABLE` to see how each column was read",
-        )
-    return kept

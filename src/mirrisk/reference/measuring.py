@@ -1,0 +1,224 @@
+"""A table as one reference sees it: normalised, judged for depth and fitness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mirrisk.errors import MismatchError
+from mirrisk.reference.fitness import (
+    MIN_SHARED,
+    MIN_SHARED_COMPOSITION,
+    Composition,
+    below_detection,
+)
+from mirrisk.reference.normalisers import normalised
+from mirrisk.vocabulary import SEQUENCING
+
+if TYPE_CHECKING:
+    from mirrisk.expression import Expression
+    from mirrisk.reference import Reference
+    from mirrisk.vocabulary import BoolArray, FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A table as one reference sees it.
+
+    Attributes
+    ----------
+    expression : Expression
+    values : ndarray of shape (n_samples, n_keys)
+        Of the reference's keys, on its log2 scale, composition corrected.
+    too_shallow : ndarray of bool, shape (n_samples, n_keys)
+        What each sample's library cannot show.
+    unfit, nearest : tuple of str
+        Why each sample is refused ("" where it is not), and the tissue that it resembles more.
+    distance, slope, shift : ndarray of shape (n_samples,)
+        Fitness, scale and composition of each sample.
+    notes : tuple of str
+        What could not be done for which samples.
+    """
+
+    expression: Expression
+    values: FloatArray
+    too_shallow: BoolArray
+    unfit: tuple[str, ...]
+    nearest: tuple[str, ...]
+    distance: FloatArray
+    slope: FloatArray
+    shift: FloatArray
+    notes: tuple[str, ...]
+
+
+def measure(reference: Reference, expression: Expression) -> Measured:
+    """Normalise a table as the reference was, and check each sample's fitness for it."""
+    check_kind(reference, expression)
+    logs = normalised(expression, reference.profile.keys, reference.level, reference.normalisers)
+    composition = reference.profile.composition(logs, _reads(reference, expression))
+    corrected = composition.correct(logs)
+    distance = reference.profile.distance(corrected, composition.seen)
+    slope = reference.profile.slope(corrected, composition.seen)
+    unfit, nearest = _unfit(reference, expression, composition, distance, slope)
+    values = normalised(expression, reference.keys, reference.level, reference.normalisers)
+    return Measured(
+        expression=expression,
+        values=composition.correct(values),
+        too_shallow=_too_shallow(reference, expression),
+        unfit=unfit,
+        nearest=nearest,
+        distance=distance,
+        slope=slope,
+        shift=composition.shift,
+        notes=_notes(reference, logs, expression, np.isnan(distance)),
+    )
+
+
+def composition_of(reference: Reference, expression: Expression) -> Composition:
+    """Return each sample's composition relative to a reference."""
+    logs = normalised(expression, reference.profile.keys, reference.level, reference.normalisers)
+    return reference.profile.composition(logs, _reads(reference, expression))
+
+
+def check_kind(reference: Reference, expression: Expression) -> None:
+    """Refuse a table whose unit, level, specimen or undetermined wells are not its own.
+
+    Raises
+    ------
+    MismatchError
+    """
+    mine, theirs = reference.unit, expression.unit
+    # A log2 table against a reference from sequencing is taken for log2(CPM + 1).
+    convertible = mine in SEQUENCING and theirs in (*SEQUENCING, "log2")
+    if theirs != mine and not convertible:
+        raise MismatchError(
+            f"the table is in {theirs}, reference {reference.name!r} in {mine}",
+            expected="the reference's unit",
+            remedy="convert the table, or use a reference in its unit",
+        )
+    if expression.level == "stem-loop" and reference.level == "mature":
+        raise MismatchError(
+            f"the table holds stem-loops, reference {reference.name!r} mature miRNAs",
+            expected="mature miRNAs (a stem-loop cannot be divided into its arms)",
+            remedy="use a reference at stem-loop level",
+        )
+    if expression.specimen != reference.specimen:
+        raise MismatchError(
+            f"the table is from {expression.specimen}, "
+            f"reference {reference.name!r} from {reference.specimen}",
+            expected="one specimen: directions and levels differ between them",
+            remedy="use a reference from the same specimen, or fit one",
+        )
+    _check_undetermined(reference, expression)
+
+
+def _check_undetermined(reference: Reference, expression: Expression) -> None:
+    mine, theirs = (
+        how if limit is None else f"{how} {limit:g}"
+        for how, limit in (
+            (reference.undetermined, reference.limit),
+            (expression.undetermined, expression.limit),
+        )
+    )
+    if theirs != mine:
+        options = mine.replace(" ", " --limit ")
+        raise MismatchError(
+            f"undetermined wells: {theirs} in the table, {mine} in reference {reference.name!r}",
+            expected="undetermined wells treated as those of the reference",
+            remedy=f"read the table with --undetermined {options} (in Python: undetermined= "
+            "and limit=)",
+        )
+
+
+def _reads(reference: Reference, expression: Expression) -> FloatArray | None:
+    """Library sizes; where the table does not tell, those usual in the reference."""
+    if expression.reads is not None:
+        return expression.reads
+    if reference.median_reads is None:
+        return None
+    return np.full(len(expression), reference.median_reads)
+
+
+def _too_shallow(reference: Reference, expression: Expression) -> BoolArray:
+    """Tell which miRNAs each sample's library cannot show: shape (n_samples, n_keys)."""
+    reads = _reads(reference, expression)
+    if reads is None or reference.unit not in SEQUENCING:
+        return np.zeros((len(expression), len(reference.keys)), dtype=bool)
+    return below_detection(reference.grids[:, 50], reads)
+
+
+def _unfit(
+    reference: Reference,
+    expression: Expression,
+    composition: Composition,
+    distance: FloatArray,
+    slope: FloatArray,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return per sample why it is refused ("" where it is not), and the nearest tissue."""
+    reasons = np.full(len(distance), "", dtype=object)
+    nearest = np.full(len(distance), "", dtype=object)
+    if reference.contrast is not None:
+        logs = expression.log_values(reference.contrast.keys, reference.level)
+        margin, names = reference.contrast.margin(composition.correct(logs))
+        other = margin < reference.contrast.threshold
+        reasons[other] = "other_tissue"
+        nearest[other] = np.array(names, dtype=object)[other]
+    low, high = reference.scale_limits
+    strange = (distance > reference.distance_limit) | (slope < low) | (slope > high)
+    reasons[strange & (reasons == "")] = "unit_or_platform"
+    reasons[expression.partial] = "partial_library"
+    empty = np.isnan(expression.values).all(axis=1)
+    if empty.any() or np.isnan(distance).any():
+        empty = np.isnan(expression.values[:, expression.index.at_level]).all(axis=1)
+    if expression.unit in SEQUENCING and expression.library_size is None:
+        empty |= expression.totals == 0
+    reasons[empty] = "empty_sample"
+    return tuple(reasons), tuple(nearest)
+
+
+def _notes(
+    reference: Reference, logs: FloatArray, expression: Expression, unchecked: BoolArray
+) -> tuple[str, ...]:
+    """Say what could not be done for which samples."""
+    notes = []
+    if unchecked.any():
+        notes.append(
+            f"fitness not checked in {named(unchecked, expression)}: fewer than "
+            f"{MIN_SHARED} expressed miRNAs in common with reference {reference.name}"
+        )
+    if reference.unit in SEQUENCING:
+        few = (~np.isnan(logs)).sum(axis=1) < MIN_SHARED_COMPOSITION
+        if few.any():
+            notes.append(
+                f"composition not corrected in {named(few, expression)}: fewer than "
+                f"{MIN_SHARED_COMPOSITION} expressed miRNAs in common with reference "
+                f"{reference.name}"
+            )
+    elif reference.unit == "log2":
+        notes.append(
+            f"reference {reference.name} is on a log2 scale that is not log2(CPM + 1): composition "
+            "and depth are not corrected"
+        )
+    if expression.reads is None and reference.median_reads is not None:
+        notes.append(
+            "library sizes unknown: detection was judged at the reference's median of "
+            f"{reference.median_reads:,.0f} reads"
+        )
+    if reference.cancer is None:
+        notes.append(
+            f"reference {reference.name} does not state its cancer: whether panel and samples "
+            "belong to it was not checked"
+        )
+    return tuple(notes)
+
+
+def named(chosen: BoolArray, expression: Expression) -> str:
+    """Name the samples chosen, or count them."""
+    names = [expression.samples[i] for i in np.flatnonzero(chosen)]
+    if len(names) == len(expression):
+        return "all samples" if len(names) > 1 else f"sample {names[0]}"
+    if len(names) > 3:
+        return f"{len(names)} samples ({', '.join(names[:3])}, ...)"
+    return f"sample{'s' if len(names) > 1 else ''} {', '.join(names)}"
