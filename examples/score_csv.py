@@ -35,8 +35,7 @@ def main() -> None:
     print(f"\n{len(scores)} results:")
     print(scores.groupby(["panel", "flag"]).size().to_string())
 
-    scores.to_csv(folder / "scores.csv", index=False)
-    result.contributions.to_csv(folder / "contributions.csv", index=False)
+    result.write(folder / "scores.csv", contributions=folder / "contributions.csv")
     print(f"\nWritten to {folder}: scores.csv, contributions.csv")
 
 

@@ -421,3 +421,18 @@ def test_unreadable_file_is_an_error_of_ours(tmp_path, monkeypatch):
     monkeypatch.setattr(type(path), "read_bytes", denied)
     with pytest.raises(InvalidTableError, match="cannot be read: Permission denied"):
         mirrisk.read(path)
+
+
+def test_first_column_headed_by_a_mirna_has_lost_its_names(tmp_path):
+    path = tmp_path / "no_names.csv"
+    path.write_text("hsa-miR-21-5p,hsa-miR-16-5p\n5,6\n7,8\n")
+    with pytest.raises(InvalidTableError, match="headed 'hsa-miR-21-5p', which is a miRNA"):
+        mirrisk.read(path, unit="log2")
+
+
+def test_undetermined_wells_of_an_object_array_are_read():
+    wells = np.array([[20.0, "Undetermined"], [21.0, 30.0]], dtype=object)
+    names = ["hsa-miR-21-5p", "hsa-miR-16-5p"]
+    read = as_expression(wells, unit="ct", feature_names=names)
+    assert np.isnan(read.values[0, 1])
+    assert read.values[1, 1] == 30.0

@@ -92,6 +92,12 @@ def to_expression(cells: Cells, how: Reading) -> Expression:
     if how.unit in CYCLES:
         cells = without_undetermined(cells)
     told, stated = list(cells.notes), cells.unit
+    if cells.corner and index_features((cells.corner,), None, how.aliases).resolutions[0].is_mirna:
+        raise InvalidTableError(
+            f"the column of names is headed {cells.corner!r}, which is a miRNA",
+            expected="names of samples (or of miRNAs) in the first column, and a header",
+            remedy="add the missing names, or the missing header",
+        )
     cells, notes = _samples_in_rows(cells, how.orientation, how.aliases)
     notes = told + notes
     library, cells = _library(cells, how.library_size)

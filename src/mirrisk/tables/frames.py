@@ -9,7 +9,7 @@ import numpy as np
 
 from mirrisk.errors import InvalidTableError
 from mirrisk.tables.anndata import cells_of_anndata, is_anndata
-from mirrisk.tables.cells import Cells, numbers
+from mirrisk.tables.cells import Cells
 from mirrisk.tables.columnar import cells_of_arrow
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import pyarrow as pa
-
-    from mirrisk.vocabulary import FloatArray
 
 
 def cells_of(
@@ -68,7 +66,7 @@ def cells_of(
             remedy="give feature_names=[...], or a DataFrame",
         )
     rows = tuple(f"sample_{i + 1}" for i in range(len(values)))
-    return Cells(rows, tuple(map(str, feature_names)), _floats(values, rows, feature_names), {})
+    return _cells_of_array(values, rows, tuple(map(str, feature_names)))
 
 
 def _refuse_feature_names(feature_names: Sequence[str] | None, kind: str) -> None:
@@ -130,11 +128,11 @@ def _absent(cell: Any) -> bool:
     return cell is None or cell is pd.NA or bool(cell != cell)
 
 
-def _floats(values: Any, rows: Sequence[str], columns: Sequence[str]) -> FloatArray:
+def _cells_of_array(values: Any, rows: tuple[str, ...], columns: tuple[str, ...]) -> Cells:
     if values.dtype.kind in "biuf":
-        return np.asarray(values, dtype=float)
+        return Cells(rows, columns, np.asarray(values, dtype=float))
     text = {
         j: [None if _absent(cell) else cell for cell in column]
         for j, column in enumerate(values.T.astype(object))
     }
-    return numbers(Cells(tuple(rows), tuple(columns), np.full(values.shape, np.nan), text))
+    return Cells(rows, columns, np.full(values.shape, np.nan), text)

@@ -98,6 +98,10 @@ def _read_folder(folder: Path, how: Reading) -> Cells:
 
 def _content(path: str | Path) -> bytes:
     if str(path) == "-":
+        if sys.stdin is None:
+            raise InvalidTableError(
+                "standard input is closed", remedy="name a file, or pipe a table"
+            )
         return sys.stdin.buffer.read()
     file = Path(path)
     if not file.exists():
