@@ -72,11 +72,14 @@ def depth(counts: pd.DataFrame, name: str, seed: int) -> dict[str, float]:
     full, shallow = (
         scores(table, name, reference) for table in (held, thinned(held, SHALLOW, seed))
     )
+    inside = full["score"].between(shallow["score_low"], shallow["score_high"])
+    both = full["score"].notna() & shallow["score"].notna()
     return {
         "high, full depth": float((full["flag"] == "high").mean()),
         "high, 100,000 reads": float((shallow["flag"] == "high").mean()),
         "scored, 100,000 reads": float((shallow["flag"] != "not_scored").mean()),
         "correlation": float(full["score"].corr(shallow["score"])),
+        "full score in interval": float(inside[both].mean()),
     }
 
 
