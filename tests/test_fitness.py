@@ -18,6 +18,7 @@ from mirrisk.reference.fitness import (
     Contrast,
     Profile,
     below_detection,
+    counting_noise,
     distance_threshold,
     fit_profile,
     out_of_fold_distances,
@@ -312,3 +313,12 @@ def test_deep_samples_fit_a_reference_of_shallow_libraries():
             shallow, unit="counts", name="shallow", panels=load_panels("prostate")
         )
     assert reference.measure(as_expression(deep, unit="counts")).unfit == ("",) * 20
+
+
+def test_counting_noise_is_that_of_poisson_reads():
+    rng = np.random.default_rng(0)
+    reads, cpm = 1e6, np.array([20.0, 300.0])
+    drawn = np.log2(rng.poisson(cpm * reads / 1e6, size=(200_000, 2)) / reads * 1e6 + 1)
+    found = counting_noise(np.log2(cpm + 1)[None, :], np.array([reads]))
+    # One read is added to the variance, and the logarithm is bent: within a tenth at 20 reads.
+    np.testing.assert_allclose(found[0], drawn.var(axis=0), rtol=0.1)

@@ -39,6 +39,12 @@ def test_share_of_high_flags_survives_thinning_to_100000_reads(cohort):
     assert 0.07 <= found["high, 100,000 reads"] <= 0.15
 
 
+def test_interval_of_a_shallow_library_holds_the_score_of_full_depth(cohort):
+    name, counts = cohort
+    found = pd.DataFrame([measure.depth(counts, name, seed) for seed in range(3)]).mean()
+    assert found["full score in interval"] == pytest.approx(0.8, abs=0.08)
+
+
 def test_quadrupling_an_abundant_stranger_hardly_changes_flags(cohort):
     name, counts = cohort
     changed = measure.composition(counts, name)

@@ -186,6 +186,9 @@ class _Sample:
                 f"The library is too shallow for {unseen} miRNAs that the reference shows: the "
                 "flag is about the others, the interval about all."
             )
+        beyond = {"high": low < high_cut, "low": high > low_cut}
+        if beyond.get(self.flag, False):
+            said.append("That reaches across the cutoff: at a greater depth the flag may differ.")
         return said
 
     def _misfit(self) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from mirrisk.alignment import Status, Why
+from mirrisk.arrays import take_columns
 from mirrisk.scoring import FLAGS, MIN_COVERAGE, Scores, fragile_members, score_samples
 
 if TYPE_CHECKING:
@@ -277,7 +278,8 @@ def score_panel(
     columns = reference.columns(alignment)
     z = reference.normal_scores(measured.values, columns)
     visible = ~measured.too_shallow[:, columns]
-    kernel = score_samples(z, visible, composite, min_coverage=min_coverage)
+    noise = take_columns(measured.noise, columns)
+    kernel = score_samples(z, visible, composite, min_coverage=min_coverage, noise=noise)
     return PanelResult(alignment, reference, measured, composite, z, visible, kernel, min_coverage)
 
 

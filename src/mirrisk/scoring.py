@@ -110,7 +110,12 @@ class Scores:
 
 
 def score_samples(
-    z: FloatArray, visible: BoolArray, panel: Composite, *, min_coverage: float
+    z: FloatArray,
+    visible: BoolArray,
+    panel: Composite,
+    *,
+    min_coverage: float,
+    noise: FloatArray | None = None,
 ) -> Scores:
     """Score samples on one panel.
 
@@ -123,6 +128,9 @@ def score_samples(
     panel : Composite
     min_coverage : float
         Below it a sample is not scored.
+    noise : ndarray of shape (n_samples, n_features), optional
+        Variance of the normal scores that the reference's samples do not have; it widens the
+        interval.
     """
     measured = visible & ~np.isnan(z)
     centred = np.where(measured, z - panel.mean, 0.0)
@@ -136,8 +144,8 @@ def score_samples(
     expected, sd = _given_measured(centred, patterns, panel, patterns.visible)
     flag = _flags(expected, sd, panel.cutoffs)
     full = patterns.visible | panel.knowable
-    if (full != patterns.visible).any():
-        expected, sd = _given_measured(centred, patterns, panel, full)
+    if noise is not None or (full != patterns.visible).any():
+        expected, sd = _given_measured(centred, patterns, panel, full, noise)
     return Scores(
         score=np.where(enough, row_sums(contributions), np.nan),
         expected=np.where(enough, expected, np.nan),
@@ -207,7 +215,11 @@ def _variances(weights: FloatArray, covariance: FloatArray) -> FloatArray:
 
 
 def _given_measured(
-    centred: FloatArray, patterns: _Patterns, panel: Composite, part: BoolArray
+    centred: FloatArray,
+    patterns: _Patterns,
+    panel: Composite,
+    part: BoolArray,
+    noise: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Return mean and standard deviation of a panel's score given what was measured.
 
@@ -225,8 +237,11 @@ def _given_measured(
     for row, (seen, a) in enumerate(zip(patterns.measured, weights, strict=True)):
         coefficients[row], hidden[row] = _conditional(seen & (a != 0), a, panel.covariance)
     coefficients /= np.sqrt(total)[:, None]
-    expected = row_sums(centred * patterns.spread(coefficients))
+    spread = patterns.spread(coefficients)
+    expected = row_sums(centred * spread)
     variance = patterns.spread(hidden / total) + sampling_variance(expected, panel.n_reference)
+    if noise is not None:
+        variance = variance + row_sums(noise * spread**2)
     return expected, np.sqrt(variance)
 
 

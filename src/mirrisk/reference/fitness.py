@@ -268,6 +268,24 @@ def below_detection(median: FloatArray, reads: FloatArray) -> BoolArray:
     return expected < MIN_READS
 
 
+def counting_noise(logs: FloatArray, reads: FloatArray) -> FloatArray:
+    """Return the variance of log2(CPM + 1) that comes of counting few reads.
+
+    Reads are Poisson; their variance is carried over to the logarithm by its slope (the delta
+    method), with one read added where there is hardly any.
+
+    Parameters
+    ----------
+    logs : ndarray of shape (n_samples, n_features)
+        log2(CPM + 1) as measured.
+    reads : ndarray of shape (n_samples,)
+        Library sizes.
+    """
+    cpm = np.expm1(np.where(logs > 0, logs, 0.0) * np.log(2))
+    per_read = CPM_TOTAL / reads[:, None]
+    return np.asarray((cpm / per_read + 1) * (per_read / ((cpm + 1) * np.log(2))) ** 2)
+
+
 def distance_threshold(out_of_fold: FloatArray) -> float:
     """Return the mean squared z-score above which a sample is refused.
 

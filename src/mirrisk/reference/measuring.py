@@ -9,10 +9,12 @@ import numpy as np
 
 from mirrisk.errors import MismatchError
 from mirrisk.reference.fitness import (
+    MIN_SD,
     MIN_SHARED,
     MIN_SHARED_COMPOSITION,
     Composition,
     below_detection,
+    counting_noise,
 )
 from mirrisk.reference.normalisers import normalised
 from mirrisk.vocabulary import SEQUENCING
@@ -34,6 +36,9 @@ class Measured:
         Of the reference's keys, on its log2 scale, composition corrected.
     too_shallow : ndarray of bool, shape (n_samples, n_keys)
         What each sample's library cannot show.
+    noise : ndarray of shape (n_samples, n_keys)
+        Variance of the normal scores that comes of counting fewer reads than the reference's
+        usual library holds; 0 where library sizes are not known.
     unfit, nearest : tuple of str
         Why each sample is refused ("" where it is not), and the tissue that it resembles more.
     distance, slope, shift : ndarray of shape (n_samples,)
@@ -45,6 +50,7 @@ class Measured:
     expression: Expression
     values: FloatArray
     too_shallow: BoolArray
+    noise: FloatArray
     unfit: tuple[str, ...]
     nearest: tuple[str, ...]
     distance: FloatArray
@@ -67,6 +73,7 @@ def measure(reference: Reference, expression: Expression) -> Measured:
         expression=expression,
         values=composition.correct(values),
         too_shallow=_too_shallow(reference, expression),
+        noise=_noise(reference, expression, values),
         unfit=unfit,
         nearest=nearest,
         distance=distance,
@@ -147,6 +154,17 @@ def _too_shallow(reference: Reference, expression: Expression) -> BoolArray:
     if reads is None or reference.unit not in SEQUENCING:
         return np.zeros((len(expression), len(reference.keys)), dtype=bool)
     return below_detection(reference.grids[:, 50], reads)
+
+
+def _noise(reference: Reference, expression: Expression, logs: FloatArray) -> FloatArray:
+    """Return the variance of normal scores from counting fewer reads than is usual."""
+    reads, usual = expression.reads, reference.median_reads
+    if reads is None or usual is None:
+        return np.zeros(logs.shape)
+    here = counting_noise(logs, np.maximum(reads, 1.0))
+    there = counting_noise(logs, np.full(len(logs), usual))
+    extra = np.maximum(here - there, 0.0) / np.maximum(reference.sd, MIN_SD) ** 2
+    return np.where(np.isnan(logs), 0.0, extra)
 
 
 def _unfit(
