@@ -202,14 +202,24 @@ class _Sample:
         )
 
     def members(self) -> list[str]:
-        """One sentence per measured miRNA, by the size of its member's contribution."""
+        """One sentence per measured miRNA, by the size of its member's contribution.
+
+        What a member rests on is said with its first miRNA.
+        """
         used = [i for i, status in enumerate(self.status) if status == "used"]
         total: dict[str, float] = {}
         for i in used:
             name = self._member(i).name
             total[name] = total.get(name, 0.0) + self.contributions[i]
         used.sort(key=lambda i: (-abs(total[self._member(i).name]), i))
-        return [self._mirna_sentence(i) for i in used]
+        told: set[str] = set()
+        said = []
+        for i in used:
+            member = self._member(i)
+            support = "" if member.name in told else f" {_support(member)}"
+            told.add(member.name)
+            said.append(self._mirna_sentence(i) + support)
+        return said
 
     def pathways(self) -> list[str]:
         """Contributions added up by pathway; a miRNA of several counts in each."""
@@ -302,12 +312,11 @@ class _Sample:
         column = "" if slot.matched == slot.mirna.name else f", column {slot.matched}"
         effect = "raises" if contribution > 0 else "lowers"
         scale = SCALE[self.reference.unit]
-        text = (
+        return (
             f"{contribution:+.2f}  {slot.mirna.name} ({member.name}{column}): "
             f"{self.values[i]:.2f} {scale}, {ordinal(self.percentiles[i])} percentile; "
-            f"risk when {member.risk_when}, so this {effect} the score. "
+            f"risk when {member.risk_when}, so this {effect} the score."
         )
-        return text + _support(member)
 
     def _smallest_change(self, position: int) -> tuple[float, str] | None:
         """Shift all of a member's levels together until the flag changes."""
@@ -357,9 +366,9 @@ def _source(evidence: Evidence) -> str:
         word = "reference" if len(evidence.references) == 1 else "references"
         return f"the review{f', its {word} {numbers}' if numbers else ''}"
     study = evidence.study
-    who = " ".join(filter(None, (study.author, str(study.year or ""))))
+    who = " ".join(filter(None, (study.author or study.title, str(study.year or ""))))
     where = f"doi:{study.doi}" if study.doi else (f"PMID {study.pmid}" if study.pmid else "")
-    name = ", ".join(filter(None, (who or study.title, where)))
+    name = ", ".join(filter(None, (who, where)))
     return f"{name} ({evidence.read} read)" if name else ""
 
 
