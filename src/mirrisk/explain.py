@@ -45,7 +45,7 @@ MEANING = {
 
 REASON_TEXT = {
     "": "",
-    "near_cutoff": "the interval of the full panel's score crosses a cutoff",
+    "near_cutoff": "the score, with its uncertainty, lies across a cutoff",
     "low_coverage": "too little of the panel's weight was measured",
     "empty_sample": "the sample holds no reads or no measured miRNA",
     "unit_or_platform": "the sample does not look like the reference's samples: another unit, "
