@@ -244,7 +244,10 @@ def test_out_of_fold_distance_of_a_sample_owes_nothing_to_it():
     rng = np.random.default_rng(4)
     logs = rng.normal(8, 1, size=(30, 60))
     folds = np.random.default_rng(0).permutation(30) % 5
-    found = out_of_fold_distances(names(60), logs, None, sequencing=False)
+    samples = [f"s{i:02}" for i in range(30)]
+    found = out_of_fold_distances(names(60), logs, None, samples, sequencing=False)
+    turned = out_of_fold_distances(names(60), logs[::-1], None, samples[::-1], sequencing=False)
+    np.testing.assert_allclose(turned, found[::-1], rtol=1e-12)
     for i in range(30):
         others = logs[folds != folds[i]]
         mean = others.sum(axis=0) / len(others)
@@ -253,7 +256,7 @@ def test_out_of_fold_distance_of_a_sample_owes_nothing_to_it():
 
 
 def test_two_samples_have_no_out_of_fold_distance():
-    found = out_of_fold_distances(names(60), np.zeros((2, 60)), None, sequencing=False)
+    found = out_of_fold_distances(names(60), np.zeros((2, 60)), None, ["a", "b"], sequencing=False)
     assert np.isnan(found).all()
 
 

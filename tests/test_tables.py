@@ -396,9 +396,32 @@ def test_table_without_samples_or_columns_is_refused(table):
         as_expression(table, unit="counts")
 
 
-def test_frame_whose_names_are_in_a_column_is_told_to_set_its_index():
+@pytest.mark.parametrize("turned", [False, True])
+def test_rows_that_are_only_numbered_take_the_names_of_a_column(turned, tmp_path):
+    frame = (WHOLE.T.rename_axis("miRNA") if turned else WHOLE.rename_axis("sample")).reset_index()
+    frame.insert(1, "stage", "II")
+    read = as_expression(frame, unit="counts")
+    assert read.samples == tuple(WHOLE.index)
+    keys = ["hsa-mir-21", "hsa-mir-16"]
+    expected = as_expression(WHOLE, unit="counts").log_values(keys, "stem-loop")
+    np.testing.assert_array_equal(read.log_values(keys, "stem-loop"), expected)
+    assert any("names are taken from column" in note for note in read.notes)
+    frame.to_csv(tmp_path / "numbered.csv")
+    assert mirrisk.read(tmp_path / "numbered.csv", unit="counts").samples == read.samples
+
+
+def test_annotation_beside_samples_is_no_sample():
+    turned = WHOLE.T.assign(Length=22, Total=WHOLE.sum(axis=0), baseMean=1.5, padj=0.01)
+    read = as_expression(turned, unit="counts")
+    assert read.samples == tuple(WHOLE.index)
+    assert "set aside, no sample: Length, Total, baseMean, padj" in read.notes
+
+
+def test_names_in_a_second_column_are_pointed_out():
+    frame = WHOLE.T.rename_axis("miRNA").reset_index()
+    frame.index = [f"row {i}" for i in range(len(frame))]
     with pytest.raises(InvalidTableError) as caught:
-        as_expression(WHOLE.T.rename_axis("miRNA").reset_index(), unit="counts")
+        as_expression(frame, unit="counts")
     assert "X.set_index('miRNA')" in caught.value.remedy
 
 

@@ -19,7 +19,7 @@ from mirrisk.output import write_csv
 from mirrisk.panel import shipped_panels
 from mirrisk.reference import COHORT, Reference, shipped_references
 from mirrisk.result import PanelResult, score_panel
-from mirrisk.scoring import MIN_COVERAGE
+from mirrisk.scoring import FLAGS, MIN_COVERAGE
 from mirrisk.tables import as_expression
 from mirrisk.tables.depth import MIN_READS, depth_notes, depth_warning
 
@@ -307,12 +307,31 @@ def _standing_notes(results: tuple[PanelResult, ...], reference: Reference) -> l
                 f"panel {result.panel.id}: no column for {', '.join(absent)}"
                 " (`mirrisk names TABLE` suggests what may be meant)"
             )
+        notes += _across(result)
     if reference.is_cohort:
         notes.append(
             f"the reference is this table itself ({reference.n} samples): a tenth of them is "
             "flagged high even if all, or none, are at high risk"
         )
     return notes
+
+
+def _across(result: PanelResult) -> list[str]:
+    """Say how many certain flags a deeper library might change."""
+    low, high = result.kernel.interval
+    low_cut, high_cut = result.composite.cutoffs
+    hidden = (~result.visible & result.composite.knowable).any(axis=1)
+    said = []
+    for flag, across in (("high", low < high_cut), ("low", high > low_cut)):
+        flagged = result.flags == FLAGS.index(flag)
+        doubtful = int((flagged & hidden & across).sum())
+        if doubtful:
+            said.append(
+                f"panel {result.panel.id}: of {int(flagged.sum())} flagged {flag}, {doubtful} have "
+                "an interval that reaches across the cutoff: the library is too shallow for the "
+                "rest of the panel, and at a greater depth the flag may differ"
+            )
+    return said
 
 
 def _interleave(frames: list[pd.DataFrame], widths: int | list[int]) -> pd.DataFrame:

@@ -50,7 +50,8 @@ REASON_TEXT = {
     "empty_sample": "the sample holds no reads or no measured miRNA",
     "unit_or_platform": "the sample does not look like the reference's samples: another unit, "
     "platform or protocol, or failed material",
-    "partial_library": "counts of fewer than 100 miRNAs, so the size of its library is unknown",
+    "partial_library": "it lacks counts of miRNAs that hold many of the reads (or their names are "
+    "not understood), so the size of its library is unknown",
     "other_tissue": "the sample resembles another tissue more than the reference's",
 }
 
@@ -187,7 +188,7 @@ class _Sample:
                 "flag is about the others, the interval about all."
             )
         beyond = {"high": low < high_cut, "low": high > low_cut}
-        if beyond.get(self.flag, False):
+        if unseen and beyond.get(self.flag, False):
             said.append("That reaches across the cutoff: at a greater depth the flag may differ.")
         return said
 

@@ -41,6 +41,7 @@ TYPICAL_CT = 20.0
 """Half of an array's log2 intensities, or of delta-Ct, never lie above; raw Ct do."""
 
 MANY_CELLS = 50
+ALMOST_ALL = 0.95
 
 CPM_TOTAL = 1e6
 ROWS_FOR_INFERENCE = 100
@@ -392,6 +393,13 @@ def require_mirnas(index: FeatureIndex) -> None:
     InvalidExpressionError
     """
     if not len(index.at_level):
+        others = sum(r.is_mirna for r in index.resolutions)
+        if others:
+            raise InvalidExpressionError(
+                f"no column denotes a {index.level} miRNA, {others} denote others",
+                expected=f"names at the level {index.level!r}",
+                remedy="leave --level out (in Python: level=)",
+            )
         raise InvalidExpressionError(
             "no column denotes a human miRNA",
             where=f"columns {_some(index.features)}",
@@ -475,6 +483,8 @@ def _unit_of(cells: FloatArray) -> tuple[Unit | None, str]:
         return "cpm", "every sample adds up to a million"
     if _near_million(totals) and (totals > 0).sum() > 1:
         return None, "whole, and a million in every sample: rounded CPM, or counts at one depth"
+    if whole and measured.max() < LARGEST_SEEN_LOG and (measured > 0).mean() > ALMOST_ALL:
+        return None, f"whole numbers {span}, hardly a zero: rounded Ct or log2, or very few reads"
     if whole and np.median(totals) >= 1e4:
         return "counts", "whole numbers, zero or more"
     if measured.max() < LARGEST_SEEN_LOG and _near_million(np.nansum(np.exp2(cells) - 1, axis=1)):

@@ -133,10 +133,11 @@ def read_columns(table: str, how: "TableOptions") -> Columns:
     """Read a table as far as it goes: names need neither its unit nor sound cells."""
     from mirrisk.expression import index_features
     from mirrisk.tables.assembly import Reading
+    from mirrisk.tables.cells import named_by_text
     from mirrisk.tables.sources import read_cells
 
     reading = Reading(**how.arguments())
-    cells = read_cells(table, reading)
+    cells = named_by_text(read_cells(table, reading))
     sides = (cells.columns, cells.rows)
     across, down = (index_features(side, how.level, reading.aliases) for side in sides)
     turned = _recognised(down) > _recognised(across)

@@ -24,6 +24,8 @@ REMEDIES = {
     "empty_sample": "look at these samples' sequencing or assay",
     "unit_or_platform": "check --unit; samples made by another protocol need a reference of "
     "their own: `mirrisk references fit`",
+    "partial_library": "give whole tables, or all miRNA reads of each sample: --library-size "
+    "COLUMN; `mirrisk names TABLE` shows how names are read",
     "other_tissue": "look for mix-ups, and take a reference of the samples' own tissue",
 }
 

@@ -10,6 +10,8 @@ import numpy as np
 from mirrisk.arrays import row_means, row_medians, row_sums, take_columns
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mirrisk.vocabulary import BoolArray, FloatArray
 
 MIN_READS = 10
@@ -186,11 +188,21 @@ def fit_profile(
 
 
 def out_of_fold_distances(
-    keys: tuple[str, ...], logs: FloatArray, reads: FloatArray | None, *, sequencing: bool
+    keys: tuple[str, ...],
+    logs: FloatArray,
+    reads: FloatArray | None,
+    samples: Sequence[str],
+    *,
+    sequencing: bool,
 ) -> FloatArray:
-    """Return each sample's distance to a profile that it had no part in (five folds)."""
+    """Return each sample's distance to a profile that it had no part in (five folds).
+
+    Folds go by the names of the samples, so that their order in the table has no say.
+    """
     n = len(logs)
-    fold_of = np.random.default_rng(0).permutation(n) % FOLDS
+    place = np.empty(n, dtype=np.intp)
+    place[sorted(range(n), key=lambda i: samples[i])] = np.arange(n)
+    fold_of = (np.random.default_rng(0).permutation(n) % FOLDS)[place]
     distances = np.full(n, np.nan)
     for fold in range(FOLDS):
         held = fold_of == fold

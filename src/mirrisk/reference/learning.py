@@ -61,7 +61,9 @@ def learn(
     keys = tuple(sorted(cohort.index.columns_of(cohort.level)))
     logs = normalised(cohort, keys, cohort.level, chosen)
     profile = fit_profile(keys, logs, cohort.reads, sequencing=sequencing)
-    distances = out_of_fold_distances(keys, logs, cohort.reads, sequencing=sequencing)
+    distances = out_of_fold_distances(
+        keys, logs, cohort.reads, cohort.samples, sequencing=sequencing
+    )
     position = {key: i for i, key in enumerate(keys)}
     part = take_columns(logs, [position[key] for key in profile.keys])
     logs = profile.composition(part, cohort.reads).correct(logs)
@@ -91,7 +93,8 @@ def _check_size(n: int, accept_small: bool) -> None:
         raise InvalidReferenceError(
             f"n_samples = {n}: too few for a reference",
             expected=f"at least {MIN_SAMPLES} samples, better {FEW_SAMPLES} or more",
-            remedy="add samples, or use a shipped reference made like yours",
+            remedy="add samples, use a shipped reference made like yours, or accept the "
+            "imprecision: --accept-small (in Python: accept_small=True)",
         )
     if n < 2:
         raise InvalidReferenceError(

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mirrisk.arrays import row_sums, take_columns
 from mirrisk.errors import MismatchError
 from mirrisk.reference.fitness import (
+    MIN_DETECTED_COMPOSITION,
     MIN_SD,
     MIN_SHARED,
     MIN_SHARED_COMPOSITION,
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from mirrisk.expression import Expression
     from mirrisk.reference import Reference
     from mirrisk.vocabulary import BoolArray, FloatArray
+
+
+MANY_MISSING = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +72,8 @@ def measure(reference: Reference, expression: Expression) -> Measured:
     corrected = composition.correct(logs)
     distance = reference.profile.distance(corrected, composition.seen)
     slope = reference.profile.slope(corrected, composition.seen)
-    unfit, nearest = _unfit(reference, expression, composition, distance, slope)
+    partial = expression.partial | _lacks_reads(reference, expression, logs)
+    unfit, nearest = _unfit(reference, expression, composition, distance, slope, partial)
     values = normalised(expression, reference.keys, reference.level, reference.normalisers)
     return Measured(
         expression=expression,
@@ -79,7 +85,7 @@ def measure(reference: Reference, expression: Expression) -> Measured:
         distance=distance,
         slope=slope,
         shift=composition.shift,
-        notes=_notes(reference, logs, expression, np.isnan(distance)),
+        notes=_notes(reference, composition.seen, expression, np.isnan(distance)),
     )
 
 
@@ -156,6 +162,30 @@ def _too_shallow(reference: Reference, expression: Expression) -> BoolArray:
     return below_detection(reference.grids[:, 50], reads)
 
 
+def _lacks_reads(reference: Reference, expression: Expression, logs: FloatArray) -> BoolArray:
+    """Tell which samples lack miRNAs that hold much of the reference's reads.
+
+    Their counts do not add up to the library. Where enough of the expressed miRNAs are there,
+    the correction of composition mends that.
+    """
+    counted = expression.unit == "counts" and expression.library_size is None
+    if not counted or reference.unit not in SEQUENCING or not len(reference.profile.keys):
+        return np.zeros(len(expression), dtype=bool)
+    reads = np.exp2(reference.profile.median) - 1
+    missing = np.isnan(logs)
+    share = row_sums(missing * reads) / reads.sum()
+    return np.asarray((share > MANY_MISSING) & ((~missing).sum(axis=1) < MIN_SHARED_COMPOSITION))
+
+
+def _sparse(expression: Expression) -> BoolArray:
+    """Tell which samples lack a tenth or more of the columns that their table has."""
+    if expression.unit != "counts" or expression.library_size is not None:
+        return np.zeros(len(expression), dtype=bool)
+    columns = expression.index.at_level
+    missing = np.isnan(take_columns(expression.values, columns)).mean(axis=1)
+    return np.asarray((missing > MANY_MISSING) & ~expression.partial)
+
+
 def _noise(reference: Reference, expression: Expression, logs: FloatArray) -> FloatArray:
     """Return the variance of normal scores from counting fewer reads than is usual."""
     reads, usual = expression.reads, reference.median_reads
@@ -173,6 +203,7 @@ def _unfit(
     composition: Composition,
     distance: FloatArray,
     slope: FloatArray,
+    partial: BoolArray,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return per sample why it is refused ("" where it is not), and the nearest tissue."""
     reasons = np.full(len(distance), "", dtype=object)
@@ -186,7 +217,7 @@ def _unfit(
     low, high = reference.scale_limits
     strange = (distance > reference.distance_limit) | (slope < low) | (slope > high)
     reasons[strange & (reasons == "")] = "unit_or_platform"
-    reasons[expression.partial] = "partial_library"
+    reasons[partial] = "partial_library"
     empty = np.isnan(expression.values).all(axis=1)
     if empty.any() or np.isnan(distance).any():
         empty = np.isnan(expression.values[:, expression.index.at_level]).all(axis=1)
@@ -197,7 +228,7 @@ def _unfit(
 
 
 def _notes(
-    reference: Reference, logs: FloatArray, expression: Expression, unchecked: BoolArray
+    reference: Reference, seen: BoolArray, expression: Expression, unchecked: BoolArray
 ) -> tuple[str, ...]:
     """Say what could not be done for which samples."""
     notes = []
@@ -207,12 +238,14 @@ def _notes(
             f"{MIN_SHARED} expressed miRNAs in common with reference {reference.name}"
         )
     if reference.unit in SEQUENCING:
+        logs = normalised(expression, reference.profile.keys, reference.level, ())
         few = (~np.isnan(logs)).sum(axis=1) < MIN_SHARED_COMPOSITION
+        few |= seen.sum(axis=1) < MIN_DETECTED_COMPOSITION
         if few.any():
             notes.append(
                 f"composition not corrected in {named(few, expression)}: fewer than "
                 f"{MIN_SHARED_COMPOSITION} expressed miRNAs in common with reference "
-                f"{reference.name}"
+                f"{reference.name}, or too few reads to see them"
             )
     elif reference.unit == "log2":
         notes.append(
@@ -223,6 +256,17 @@ def _notes(
         notes.append(
             "library sizes unknown: detection was judged at the reference's median of "
             f"{reference.median_reads:,.0f} reads"
+        )
+    if reference.unit in SEQUENCING and expression.reads is None and reference.median_reads is None:
+        notes.append(
+            f"neither the table nor reference {reference.name} tells library sizes: what is too "
+            "rare to be seen was not judged"
+        )
+    sparse = _sparse(expression)
+    if sparse.any():
+        notes.append(
+            f"counts of many miRNAs are missing in {named(sparse, expression)}: their library "
+            "sizes are sums over what is there"
         )
     if reference.cancer is None:
         notes.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -18,7 +19,13 @@ from mirrisk.expression import (
     infer_unit,
     require_mirnas,
 )
-from mirrisk.tables.cells import Cells, is_number, numbers, refuse_too_many
+from mirrisk.tables.cells import (
+    Cells,
+    is_number,
+    named_by_text,
+    numbers,
+    refuse_too_many,
+)
 from mirrisk.tables.wells import CYCLES, Wells, limit_of, without_undetermined
 from mirrisk.vocabulary import SEQUENCING, Level, Specimen, Undetermined, Unit
 
@@ -32,6 +39,14 @@ Duplicates = Literal["sum", "mean"]
 Assemble = Literal["gdc"]
 
 SHOWN = 5
+
+ANNOTATION = re.compile(
+    "start|end|length|width|strand|chr|chrom|chromosome|position|total|sum|mean|median|average|"
+    "base_?mean|log2_?fold_?change|logfc|lfcse|logcpm|stat|p\\.?_?val(ue)?|padj|adj_p_val|fdr|"
+    "q_?value|entrez(_?id)?|entrez_?gene|min|max|sd|variance|rank|index",
+    re.IGNORECASE,
+)
+"""Numeric columns beside samples, where miRNAs stand in rows, that are no samples."""
 
 FRACTIONS = (
     "counts hold fractions, taken for reads shared between miRNAs; a part of a table in CPM looks "
@@ -84,6 +99,7 @@ def to_expression(cells: Cells, how: Reading) -> Expression:
     InvalidTableError, InvalidExpressionError
         If they do not hold together.
     """
+    cells = named_by_text(cells)
     if not cells.rows or not cells.columns:
         raise InvalidTableError(
             f"the table has {len(cells.rows)} rows and {len(cells.columns)} columns of values",
@@ -156,6 +172,11 @@ def _samples_in_rows(
         notes.append(f"miRNAs stand in rows ({sum(known)} names): the table was turned")
     mirnas = [i for i, is_mirna in enumerate(known) if is_mirna]
     aside = [j for j, text in cells.text.items() if not _numeric(text[i] for i in mirnas)]
+    aside += [
+        j
+        for j, name in enumerate(cells.columns)
+        if j not in aside and ANNOTATION.fullmatch(name.strip())
+    ]
     if aside:
         notes.append(f"set aside, no sample: {_list([cells.columns[j] for j in aside])}")
     samples = [j for j in range(len(cells.columns)) if j not in aside]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mirrisk import nomenclature
 from mirrisk.errors import InvalidTableError
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ REMEDIES = (
 """What cells that are no numbers look like, and what to do about it."""
 
 LONGEST_SHOWN = 40
+
+NAME_HEADERS = re.compile(
+    "(sample|patient|subject|mirna|feature|gene)s?_?(id|name)?|id|name|barcode", re.IGNORECASE
+)
 
 MOST_FEATURES = 200_000
 """miRBase 22 has fewer than 50,000 mature miRNAs, of all species together."""
@@ -138,6 +143,32 @@ def located(error: MirriskError, place: str) -> MirriskError:
         return error
     where = f"{place}, {error.where}" if error.where else place
     return type(error)(error.what, where=where, expected=error.expected, remedy=error.remedy)
+
+
+def named_by_text(cells: Cells) -> Cells:
+    """Let rows that are merely numbered take the names of a column of text, saying so.
+
+    A column headed as names usually are goes first, else the first that tells most rows apart.
+    """
+    numbered = [tuple(str(i + start) for i in range(len(cells.rows))) for start in (0, 1)]
+    if cells.rows not in numbered or cells.corner.lower() not in ("", "index", "unnamed: 0"):
+        return cells
+    apart = [
+        j
+        for j, column in cells.text.items()
+        if None not in column
+        and not nomenclature.resolve(cells.columns[j]).is_mirna
+        and 2 * len(set(column)) > len(column)
+        and 2 * sum(map(is_number, column)) < len(column)
+    ]
+    if not apart:
+        return cells
+    headed = [j for j in apart if NAME_HEADERS.fullmatch(cells.columns[j].strip())]
+    chosen = (headed or apart)[0]
+    rest = cells.take([j for j in range(len(cells.columns)) if j != chosen])
+    names = tuple(map(str, cells.text[chosen]))
+    told = f"names are taken from column {cells.columns[chosen]!r}, the rows are only numbered"
+    return replace(rest, rows=names, corner="", notes=(*rest.notes, told))
 
 
 def numbers(cells: Cells) -> FloatArray:
