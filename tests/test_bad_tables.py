@@ -293,6 +293,12 @@ ERRORS = {
         "values in cpm",
         REAL_UNIT,
     ),
+    "mixed_units.csv": message(
+        "{file}: the unit of the table is not clear from the values of its miRNAs "
+        "(from 6.98 to 2.011e+04)",
+        "one of counts | cpm | log2 | ct | delta_ct",
+        'say which: unit="..." in Python, --unit on the command line',
+    ),
     "unit_not_clear.csv": message(
         "{file}: the unit of the table is not clear from the values of its miRNAs (from 7.5 to 11)",
         "one of counts | cpm | log2 | ct | delta_ct",
