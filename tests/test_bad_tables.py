@@ -336,6 +336,7 @@ READ: dict[str, dict[str, Any]] = {
     "log2_declared_as_counts.csv": {"unit": "counts"},
     "log2_declared_as_cpm.csv": {"unit": "cpm"},
     "unit_not_clear.csv": {"unit": None},
+    "mixed_units.csv": {"unit": None},
     "nothing_measured.csv": {"unit": None},
     "sum_of_logarithms.csv": {"duplicates": "sum"},
 }
