@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import warnings
 from functools import cache
 from pathlib import Path
@@ -61,6 +63,10 @@ def mature_counts(n: int, seed: int) -> pd.DataFrame:
     return (cpm(n, seed) * 3).round()
 
 
+def ct(n: int, seed: int) -> pd.DataFrame:
+    return 38.0 - log2(n, seed)
+
+
 def delta_ct(n: int, seed: int) -> pd.DataFrame:
     return 12.0 - log2(n, seed)
 
@@ -75,6 +81,7 @@ MADE: dict[tuple[str, str], Callable[[int, int], pd.DataFrame]] = {
     ("cpm", "mature"): cpm,
     ("log2", "mature"): log2,
     ("delta_ct", "mature"): delta_ct,
+    ("ct", "mature"): ct,
 }
 """How to make tables of a unit and level."""
 
@@ -145,9 +152,12 @@ def text(frame: pd.DataFrame, path: Path, **how: Any) -> Path:
     return path
 
 
-def gz(frame: pd.DataFrame, path: Path) -> Path:
-    path.write_bytes(gzip.compress(frame.to_csv().encode()))
-    return path
+def packed(pack: Callable[[bytes], bytes]) -> Callable[[pd.DataFrame, Path], Path]:
+    def write(frame: pd.DataFrame, path: Path) -> Path:
+        path.write_bytes(pack(frame.to_csv(lineterminator="\n").encode()))
+        return path
+
+    return write
 
 
 def parquet(frame: pd.DataFrame, path: Path) -> Path:
@@ -202,7 +212,12 @@ FORMATS: dict[str, Callable[[pd.DataFrame, Path], Written]] = {
     "csv": text,
     "tsv": lambda frame, path: text(frame, path, sep="\t"),
     "semicolon and decimal comma": lambda frame, path: text(frame, path, sep=";", decimal=","),
-    "gz": gz,
+    "gz": packed(gzip.compress),
+    "bz2": packed(bz2.compress),
+    "xz": packed(lzma.compress),
+    "zst": packed(lambda content: pa.compress(content, "zstd", asbytes=True)),
+    "UTF-16": packed(lambda content: content.decode().encode("utf-16")),
+    "CR": packed(lambda content: content.replace(b"\n", b"\r")),
     "parquet": parquet,
     "feather": feather,
     "xlsx": xlsx,
