@@ -279,7 +279,9 @@ def score_panel(
     z = reference.normal_scores(measured.values, columns)
     visible = ~measured.too_shallow[:, columns]
     noise = take_columns(measured.noise, columns)
-    kernel = score_samples(z, visible, composite, min_coverage=min_coverage, noise=noise)
+    kernel = score_samples(
+        z, visible, composite, min_coverage=min_coverage, noise=noise if noise.any() else None
+    )
     return PanelResult(alignment, reference, measured, composite, z, visible, kernel, min_coverage)
 
 

@@ -85,7 +85,7 @@ def measure(reference: Reference, expression: Expression) -> Measured:
         distance=distance,
         slope=slope,
         shift=composition.shift,
-        notes=_notes(reference, composition.seen, expression, np.isnan(distance)),
+        notes=_notes(reference, expression, logs, composition.seen),
     )
 
 
@@ -218,9 +218,10 @@ def _unfit(
     strange = (distance > reference.distance_limit) | (slope < low) | (slope > high)
     reasons[strange & (reasons == "")] = "unit_or_platform"
     reasons[partial] = "partial_library"
-    empty = np.isnan(expression.values).all(axis=1)
-    if empty.any() or np.isnan(distance).any():
-        empty = np.isnan(expression.values[:, expression.index.at_level]).all(axis=1)
+    empty: BoolArray = np.zeros(len(expression), dtype=bool)
+    if np.isnan(distance).any():  # a sample of which the profile saw enough is not empty
+        cells = expression.values[:, expression.index.at_level]
+        empty = np.asarray(np.isnan(cells).all(axis=1))
     if expression.unit in SEQUENCING and expression.library_size is None:
         empty |= expression.totals == 0
     reasons[empty] = "empty_sample"
@@ -228,17 +229,17 @@ def _unfit(
 
 
 def _notes(
-    reference: Reference, seen: BoolArray, expression: Expression, unchecked: BoolArray
+    reference: Reference, expression: Expression, logs: FloatArray, seen: BoolArray
 ) -> tuple[str, ...]:
     """Say what could not be done for which samples."""
     notes = []
+    unchecked = seen.sum(axis=1) < MIN_SHARED
     if unchecked.any():
         notes.append(
             f"fitness not checked in {named(unchecked, expression)}: fewer than "
             f"{MIN_SHARED} expressed miRNAs in common with reference {reference.name}"
         )
     if reference.unit in SEQUENCING:
-        logs = normalised(expression, reference.profile.keys, reference.level, ())
         few = (~np.isnan(logs)).sum(axis=1) < MIN_SHARED_COMPOSITION
         few |= seen.sum(axis=1) < MIN_DETECTED_COMPOSITION
         if few.any():
