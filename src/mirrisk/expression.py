@@ -260,13 +260,18 @@ class Expression:
             f"{self.unit}, {self.specimen})"
         )
 
+    @property
+    def sums_its_library(self) -> bool:
+        """Whether library sizes are the sums of the table's own counts."""
+        return self.unit == "counts" and self.library_size is None
+
     @cached_property
     def partial(self) -> BoolArray:
         """Samples whose counts cannot be the whole library: too few of their cells are filled.
 
         They come of joining tables with different columns: their library size is unknown.
         """
-        if self.unit != "counts" or self.library_size is not None:
+        if not self.sums_its_library:
             return np.zeros(len(self), dtype=bool)
         block = self.values[:, self.index.at_level]
         return np.asarray((~np.isnan(block)).sum(axis=1) < MIN_LIBRARY_MIRNAS)

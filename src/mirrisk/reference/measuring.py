@@ -168,8 +168,9 @@ def _lacks_reads(reference: Reference, expression: Expression, logs: FloatArray)
     Their counts do not add up to the library. Where enough of the expressed miRNAs are there,
     the correction of composition mends that.
     """
-    counted = expression.unit == "counts" and expression.library_size is None
-    if not counted or reference.unit not in SEQUENCING or not len(reference.profile.keys):
+    if not expression.sums_its_library or reference.unit not in SEQUENCING:
+        return np.zeros(len(expression), dtype=bool)
+    if not reference.profile.keys:
         return np.zeros(len(expression), dtype=bool)
     reads = np.exp2(reference.profile.median) - 1
     missing = np.isnan(logs)
@@ -179,7 +180,7 @@ def _lacks_reads(reference: Reference, expression: Expression, logs: FloatArray)
 
 def _sparse(expression: Expression) -> BoolArray:
     """Tell which samples lack a tenth or more of the columns that their table has."""
-    if expression.unit != "counts" or expression.library_size is not None:
+    if not expression.sums_its_library:
         return np.zeros(len(expression), dtype=bool)
     columns = expression.index.at_level
     missing = np.isnan(take_columns(expression.values, columns)).mean(axis=1)
@@ -189,7 +190,7 @@ def _sparse(expression: Expression) -> BoolArray:
 def _noise(reference: Reference, expression: Expression, logs: FloatArray) -> FloatArray:
     """Return the variance of normal scores from counting fewer reads than is usual."""
     reads, usual = expression.reads, reference.median_reads
-    if reads is None or usual is None:
+    if reads is None or usual is None or reference.unit not in SEQUENCING:
         return np.zeros(logs.shape)
     here = counting_noise(logs, np.maximum(reads, 1.0))
     there = counting_noise(logs, np.full(len(logs), usual))
