@@ -28,7 +28,7 @@ def lay(of=CLUSTER, *, keys=MATURE, columns=MATURE, level="mature", specimen="ti
 
 
 def by_mirna(alignment, attribute):
-    return {slot.mirna.name: getattr(slot, attribute) for slot in alignment.slots}
+    return {slot.mirna: getattr(slot, attribute) for slot in alignment.slots}
 
 
 def test_members_share_the_score_by_weight_and_direction_and_mirnas_their_members():
@@ -47,7 +47,7 @@ def test_members_share_the_score_by_weight_and_direction_and_mirnas_their_member
 
 def test_every_mature_mirna_has_a_slot_in_the_panels_order_and_says_why_it_does_not_count():
     alignment = lay()
-    assert tuple(slot.mirna.name for slot in alignment.slots) == MATURE
+    assert tuple(slot.mirna for slot in alignment.slots) == MATURE
     statuses = ["used", "used", "used", "specimen", "contested"]
     assert list(by_mirna(alignment, "status").values()) == statuses
     assert alignment.scored == (0, 1, 2)

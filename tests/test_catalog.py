@@ -8,8 +8,9 @@ import pytest
 from cohorts import member, panel
 
 import mirrisk
-from mirrisk.catalog import list_panels, load_panel, load_panels
+from mirrisk.catalog import load_panel, load_panels
 from mirrisk.errors import InvalidPanelError, MismatchError, NotFoundError
+from mirrisk.signatures import list_panels
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ["breast", "ewing_sarcoma", "liver", "lung", "osteosarcoma", "prostate", "thyroid"]

@@ -22,6 +22,7 @@ from scipy import stats
 import mirrisk
 from mirrisk.alignment import reference_key
 from mirrisk.nomenclature import resolve
+from mirrisk.signatures import load_signature
 from mirrisk.tables import as_expression
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def depth(counts: pd.DataFrame, name: str, seed: int) -> dict[str, float]:
 
 def abundant_strangers(counts: pd.DataFrame, name: str, how_many: int) -> list[str]:
     """Return the most abundant stem-loops that the cohort's panel has no member in."""
-    panel = mirrisk.load_panel(COHORTS[name])
+    panel = load_signature(COHORTS[name])
     members = {reference_key(mirna.name, "stem-loop") for _, mirna in panel.features()}
     order = counts.mean().sort_values(ascending=False).index
     return [column for column in order if resolve(column).key not in members][:how_many]

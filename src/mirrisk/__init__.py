@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mirrisk import simulate
     from mirrisk.assessment import Assessment, score
-    from mirrisk.catalog import list_panels, load_panel
+    from mirrisk.catalog import load_panel
     from mirrisk.errors import MirriskError, MirriskWarning
     from mirrisk.estimators import PanelScorer
     from mirrisk.expression import Expression
+    from mirrisk.model import FittedPanel
     from mirrisk.panel import Panel
     from mirrisk.reference import Reference
+    from mirrisk.signatures import list_panels
     from mirrisk.singscore import rank_scores
     from mirrisk.tables import read
 
@@ -25,12 +27,13 @@ if TYPE_CHECKING:
 _HOME = {
     "Assessment": "assessment",
     "Expression": "expression",
+    "FittedPanel": "model",
     "MirriskError": "errors",
     "MirriskWarning": "errors",
     "Panel": "panel",
     "PanelScorer": "estimators",
     "Reference": "reference",
-    "list_panels": "catalog",
+    "list_panels": "signatures",
     "load_panel": "catalog",
     "rank_scores": "singscore",
     "read": "tables",
@@ -40,6 +43,7 @@ _HOME = {
 __all__ = [
     "Assessment",
     "Expression",
+    "FittedPanel",
     "MirriskError",
     "MirriskWarning",
     "Panel",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from mirrisk.expression import FeatureIndex
-    from mirrisk.panel import Member, Mirna, Panel
+    from mirrisk.panel import AnyPanel, Member, Mirna, Panel
     from mirrisk.vocabulary import FloatArray, IntArray, Level, Specimen
 
 Status = Literal[
@@ -35,25 +35,41 @@ Why = Literal["", "not_in_table", "not_in_reference", "not_measured", "too_few_r
 class Slot:
     """One mature miRNA of a panel, as this table and this reference can serve it.
 
-    ``key`` names the column of the reference that it reads; ``weight`` is its signed share in
-    the score (0 where it has none), ``share`` its part of the panel's weight in this specimen.
+    Attributes
+    ----------
+    member : str
+        Name of the member that it belongs to.
+    mirna : str
+        Its name; empty for a clinical covariate.
+    key : str
+        The column of the reference that it reads.
+    weight : float
+        Its signed share in the score, 0 where it has none.
+    share : float
+        Its part of the panel's weight in this specimen.
+    claim : Member, optional
+        What the literature says of it; always there in panels of the literature.
+    covariate : int, optional
+        The position of a clinical covariate in its fitted panel.
     """
 
-    member: Member
-    mirna: Mirna
+    member: str
+    mirna: str
     key: str
     status: Status
     why: Why
     matched: str
     weight: float
     share: float
+    claim: Member | None = None
+    covariate: int | None = None
 
 
 @dataclass(frozen=True)
 class Alignment:
     """A panel laid over a table and a reference: one slot per mature miRNA, in panel order."""
 
-    panel: Panel
+    panel: AnyPanel
     specimen: Specimen
     slots: tuple[Slot, ...]
 
@@ -81,14 +97,12 @@ class Alignment:
     def members(self) -> IntArray:
         """For each scored slot, the position of its member among ``member_names``."""
         names = self.member_names
-        return np.array(
-            [names.index(self.slots[i].member.name) for i in self.scored], dtype=np.intp
-        )
+        return np.array([names.index(self.slots[i].member) for i in self.scored], dtype=np.intp)
 
     @property
     def member_names(self) -> tuple[str, ...]:
         """Names of the members that have a scored slot, in panel order."""
-        return tuple(dict.fromkeys(slot.member.name for slot in self.scored_slots))
+        return tuple(dict.fromkeys(slot.member for slot in self.scored_slots))
 
     @property
     def single_marker(self) -> bool:
@@ -155,14 +169,15 @@ def align(
             counts = holds and key is not None and key in reference_keys
             slots.append(
                 Slot(
-                    member=member,
-                    mirna=mirna,
+                    member=member.name,
+                    mirna=mirna.name,
                     key=key or "",
                     status=status,
                     why=why,
                     matched=" + ".join(index.features[c] for c in columns.get(key or "", ())),
                     weight=member.weight * member.sign / known if counts else 0.0,
                     share=member.weight / resolvable / total if counts else 0.0,
+                    claim=member,
                 )
             )
     if not any(slot.weight for slot in slots):

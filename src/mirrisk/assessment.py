@@ -15,12 +15,14 @@ from mirrisk.errors import (
 )
 from mirrisk.explain import Explanation, explain
 from mirrisk.expression import check_share
+from mirrisk.model import FittedPanel
 from mirrisk.output import write_csv
-from mirrisk.panel import shipped_panels
+from mirrisk.panel import Panel, shipped_panels
 from mirrisk.reference import COHORT, Reference, shipped_references
 from mirrisk.result import PanelResult, score_panel
 from mirrisk.scoring import FLAGS, MIN_COVERAGE
 from mirrisk.tables import as_expression
+from mirrisk.tables.clinical import clinical_values
 from mirrisk.tables.depth import MIN_READS, depth_notes, depth_warning
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mirrisk.expression import Expression, FeatureIndex
-    from mirrisk.panel import Panel
     from mirrisk.tables import Duplicates, Orientation
     from mirrisk.vocabulary import Level, Specimen, Undetermined, Unit
 
@@ -157,6 +158,7 @@ def score(
     *,
     panel: PanelLike | Iterable[PanelLike],
     reference: Reference | str | Path | None = None,
+    covariates: pd.DataFrame | None = None,
     unit: Unit | None = None,
     level: Level | None = None,
     specimen: Specimen | None = None,
@@ -181,9 +183,13 @@ def score(
         A frame in either orientation; a Series is one sample; an array needs
         ``feature_names``.
     panel : str, Path, Panel, or several of them
-        Ids of shipped panels, signature files, or ``"all"`` that fit the reference.
+        Ids of shipped panels, signature files, or ``"all"`` that fit the reference; or one
+        fitted panel (its file), alone.
     reference : str, Path or Reference
-        Id of a shipped reference, a file, or ``"cohort"``: the table itself.
+        Id of a shipped reference, a file, or ``"cohort"``: the table itself. A fitted panel
+        brings its own.
+    covariates : DataFrame, optional
+        The clinical columns that a fitted panel needs, indexed by sample.
     unit : {"counts", "cpm", "log2", "ct", "delta_ct"}, optional
         Inferred where the values leave no doubt.
     specimen : {"tissue", "serum", "ev"}, default "tissue"
@@ -231,9 +237,19 @@ def score(
     if shallow:
         warnings.warn(shallow, MirriskWarning, stacklevel=2)
     wanted = None if panel == ALL else load_panels(panel)
-    fitted = _reference(reference, expression, wanted)
+    if wanted is not None and any(isinstance(one, FittedPanel) for one in wanted):
+        return _score_fitted(expression, wanted, reference, covariates, min_coverage, min_reads)
+    if covariates is not None:
+        raise MismatchError(
+            "clinical covariates for a panel of the literature, which has none",
+            remedy="leave covariates out",
+        )
+    of_literature = None if wanted is None else tuple(p for p in wanted if isinstance(p, Panel))
+    fitted = _reference(reference, expression, of_literature)
     panels, skipped = (
-        (wanted, ()) if wanted is not None else _fitting_panels(fitted, expression.index)
+        (of_literature, ())
+        if of_literature is not None
+        else _fitting_panels(fitted, expression.index)
     )
     measured = fitted.measure(expression)
     results = tuple(score_panel(p, fitted, measured, min_coverage=min_coverage) for p in panels)
@@ -245,6 +261,45 @@ def score(
         *_standing_notes(results, fitted),
     )
     return Assessment(results, fitted, expression, notes)
+
+
+def _score_fitted(
+    expression: Expression,
+    panels: tuple[Panel | FittedPanel, ...],
+    reference: Reference | str | Path | None,
+    covariates: pd.DataFrame | None,
+    min_coverage: float,
+    min_reads: float,
+) -> Assessment:
+    """Score samples on one fitted panel, against the reference that it carries."""
+    panel = panels[0]
+    if len(panels) > 1 or not isinstance(panel, FittedPanel):
+        raise MismatchError(
+            "a fitted panel beside other panels: it brings a reference of its own",
+            expected="one fitted panel, or panels of the literature",
+            remedy="score them one after the other",
+        )
+    if reference is not None:
+        raise MismatchError(
+            f"a reference for the fitted panel {panel.id!r}, which brings its own",
+            remedy="leave the reference out",
+        )
+    measured = panel.reference.measure(expression)
+    clinical, said = clinical_values(
+        covariates, [c.name for c in panel.covariates], expression.samples, f"panel {panel.id!r}"
+    )
+    result = score_panel(
+        panel, panel.reference, measured, min_coverage=min_coverage, covariates=clinical
+    )
+    notes = (
+        *expression.notes,
+        *depth_notes(expression, min_reads),
+        *measured.notes,
+        *said,
+        *_standing_notes((result,), panel.reference),
+        *(f"panel {panel.id}: {caveat}" for caveat in panel.caveats),
+    )
+    return Assessment((result,), panel.reference, expression, notes)
 
 
 def _reference(
@@ -301,7 +356,7 @@ def _standing_notes(results: tuple[PanelResult, ...], reference: Reference) -> l
         if result.alignment.single_marker
     ]
     for result in results:
-        absent = [s.mirna.name for s in result.alignment.slots if s.why == "not_in_table"]
+        absent = [s.mirna for s in result.alignment.slots if s.why == "not_in_table"]
         if absent:
             notes.append(
                 f"panel {result.panel.id}: no column for {', '.join(absent)}"

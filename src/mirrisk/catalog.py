@@ -1,69 +1,57 @@
-"""Find panels and references by id or path."""
+"""Find panels by id or path: those of the literature, and fitted ones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mirrisk.errors import MismatchError, NotFoundError, did_you_mean
-from mirrisk.panel import Panel, shipped_panels
+from mirrisk.panel import Panel
+from mirrisk.signatures import each_once, load_signature
 
-PanelLike = Panel | str | Path
-"""A panel, the id of a shipped one, or the path of a signature file."""
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
+    from mirrisk.model import FittedPanel
 
-def list_panels() -> list[str]:
-    """Return the ids of the panels that come with mirrisk.
-
-    Examples
-    --------
-    >>> list_panels()
-    ['breast', 'ewing_sarcoma', 'liver', 'lung', 'osteosarcoma', 'prostate', 'thyroid']
-    """
-    return [panel.id for panel in shipped_panels()]
+PanelLike: TypeAlias = "Panel | FittedPanel | str | Path"
+"""A panel, the id of a shipped one, or the path of a signature file or of a fitted panel."""
 
 
-def load_panel(panel: PanelLike) -> Panel:
-    """Return a panel by the id of a shipped one, or from a signature file.
+def load_panel(panel: PanelLike) -> Panel | FittedPanel:
+    """Return a panel by the id of a shipped one, from a signature file or a fitted panel's file.
 
     Parameters
     ----------
     panel : str or Path
-        ``"prostate"``, or ``"my_panel.toml"``; a Panel is returned as it is.
+        ``"prostate"``, ``"my_panel.toml"`` or ``"model.json"``; a panel is returned as it is.
 
     Raises
     ------
     NotFoundError
-        If there is neither.
+        If there is no such panel.
     InvalidPanelError
-        If the file breaks a rule of signature files.
+        If the file breaks a rule of signature files, or is a fitted panel that was changed.
 
     Examples
     --------
     >>> load_panel("prostate").cancer
     'prostate'
     """
+    if isinstance(panel, str | Path) and Path(panel).suffix != ".json":
+        return load_signature(panel)
     if isinstance(panel, Panel):
         return panel
-    if not isinstance(panel, str | Path):
-        raise NotFoundError(
-            f"no panel can be loaded from {panel!r}",
-            expected="an id, the path of a signature file, or a Panel",
-        )
-    for shipped in shipped_panels():
-        if shipped.id == str(panel):
-            return shipped
-    path = Path(panel)
-    if not path.is_file():
-        raise NotFoundError(
-            f"no panel {str(panel)!r}" + did_you_mean(str(panel), list_panels()),
-            expected="a signature file, or one of " + ", ".join(list_panels()),
-            remedy="`mirrisk panels list` shows what there is",
-        )
-    return Panel.from_toml(path)
+    from mirrisk.model import FittedPanel  # panels of the literature need no numpy
+
+    if isinstance(panel, FittedPanel):
+        return panel
+    if isinstance(panel, str | Path):
+        return FittedPanel.load(panel)
+    return load_signature(panel)
 
 
-def load_panels(panels: PanelLike | Iterable[PanelLike]) -> tuple[Panel, ...]:
+def load_panels(panels: PanelLike | Iterable[PanelLike]) -> tuple[Panel | FittedPanel, ...]:
     """Return one panel or several, in the order given, each once.
 
     Raises
@@ -73,16 +61,6 @@ def load_panels(panels: PanelLike | Iterable[PanelLike]) -> tuple[Panel, ...]:
     MismatchError
         If two different panels have one id: results could not tell them apart.
     """
-    if isinstance(panels, PanelLike) or not isinstance(panels, Iterable):
+    if isinstance(panels, Panel | str | Path) or not isinstance(panels, Iterable):
         panels = [panels]
-    loaded: dict[str, Panel] = {}
-    for panel in map(load_panel, panels):
-        if loaded.setdefault(panel.id, panel).digest != panel.digest:
-            raise MismatchError(
-                f"two different panels have the id {panel.id!r}",
-                expected="one id per panel",
-                remedy="change the id of your own (and the name of its file)",
-            )
-    if not loaded:
-        raise NotFoundError("no panel was named", expected="one of " + ", ".join(list_panels()))
-    return tuple(loaded.values())
+    return each_once(map(load_panel, panels))

@@ -59,7 +59,7 @@ class InvalidExpressionError(MirriskError):
 
 
 class InvalidPanelError(MirriskError):
-    """A signature file breaks the rules of signature files.
+    """A signature file breaks its rules, or a fitted panel cannot be trusted.
 
     Attributes
     ----------

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mirrisk.catalog import load_panels
+from mirrisk.signatures import load_signatures
 from mirrisk.errors import InvalidTableError, MismatchError
 from mirrisk.expression import (
     Expression,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from mirrisk.catalog import PanelLike
+    from mirrisk.signatures import PanelLike
     from mirrisk.panel import Panel
     from mirrisk.vocabulary import FloatArray, Specimen, Unit
 
@@ -110,7 +110,7 @@ class PanelScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         values = self._validated(X, reset=True)
         self._names = self._column_names(values.shape[1])
         require_mirnas(index_features(self._names))
-        self.panels_ = load_panels(self.panel)
+        self.panels_ = load_signatures(self.panel)
         self.unit_: Unit = self.unit or infer_unit(values, index_features(self._names).at_level)[0]
         if isinstance(self.reference, Reference):
             self.reference_ = self.reference

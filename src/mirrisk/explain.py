@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from mirrisk.errors import NotFoundError
+from mirrisk.model import FittedPanel
 from mirrisk.result import REASONS, STATUSES, WHYS, PanelResult
 from mirrisk.scoring import FLAGS
 from mirrisk.vocabulary import SEQUENCING
@@ -128,6 +129,7 @@ class _Sample:
     def __init__(self, result: PanelResult, row: int) -> None:
         self.result, self.row = result, row
         self.reference = result.reference
+        self.fitted = result.panel if isinstance(result.panel, FittedPanel) else None
         self.name = result.measured.expression.samples[row]
         self.flag = FLAGS[result.flags[row]]
         self.scored = self.flag != "not_scored"
@@ -148,12 +150,12 @@ class _Sample:
         word = self.flag.replace("_", " ").upper()
         said = [f"Sample {self.name}: {word} on panel {panel.id} {panel.version} ({panel.title})."]
         if self.scored:
-            said += self._score_sentences()
+            said += self._probability_sentence() + self._score_sentences()
         if reason:
             said.append(f"Reason: {REASON_TEXT[reason]}{self._nearest()}.")
         if reason in ("unit_or_platform", "other_tissue"):
             said.append(self._misfit())
-        said.append(f"This means {MEANING[self.flag]}.")
+        said.append(f"This means {self._meaning()}.")
         coverage = float(kernel.coverage[self.row])
         said.append(f"{coverage:.0%} of the panel's weight in {reference.specimen} was measured.")
         said.append(
@@ -192,6 +194,25 @@ class _Sample:
             said.append("That reaches across the cutoff: at a greater depth the flag may differ.")
         return said
 
+    def _meaning(self) -> str:
+        if self.fitted is not None:
+            cutoffs = self.fitted.cutoffs
+            own = {"high": cutoffs.high_means, "low": cutoffs.low_means}
+            own["average"] = "between the cutoffs of the cohort that it was fitted on"
+            return own.get(self.flag, MEANING[self.flag])
+        return MEANING[self.flag]
+
+    def _probability_sentence(self) -> list[str]:
+        if self.fitted is None:
+            return []
+        probability = float(self.result.probability[self.row])
+        report, link = self.fitted.report, self.fitted.link
+        until = "" if link.horizon is None else f" until time {link.horizon:g}"
+        n, events = report.get("n"), report.get("events")
+        usual = f"; {events} of {n} had it in the cohort that it was fitted on" if n else ""
+        what = report.get("outcome", self.fitted.endpoint)
+        return [f"Predicted probability of {what}{until}: {probability:.0%}{usual}."]
+
     def _misfit(self) -> str:
         """Say how far an unfit sample is from the reference."""
         measured, (low, high) = self.result.measured, self.reference.scale_limits
@@ -210,16 +231,16 @@ class _Sample:
         used = [i for i, status in enumerate(self.status) if status == "used"]
         total: dict[str, float] = {}
         for i in used:
-            name = self._member(i).name
+            name = self._slot(i).member
             total[name] = total.get(name, 0.0) + self.contributions[i]
-        used.sort(key=lambda i: (-abs(total[self._member(i).name]), i))
+        used.sort(key=lambda i: (-abs(total[self._slot(i).member]), i))
         told: set[str] = set()
         said = []
         for i in used:
-            member = self._member(i)
-            support = "" if member.name in told else f" {_support(member)}"
-            told.add(member.name)
-            said.append(self._mirna_sentence(i) + support)
+            slot = self._slot(i)
+            support = "" if slot.claim is None or slot.member in told else _support(slot.claim)
+            told.add(slot.member)
+            said.append(" ".join(filter(None, (self._sentence(i), self._fitted_on(i), support))))
         return said
 
     def pathways(self) -> list[str]:
@@ -228,9 +249,11 @@ class _Sample:
         names: dict[str, list[str]] = {}
         for i, status in enumerate(self.status):
             if status == "used":
-                for pathway in self._member(i).pathways or ("no pathway stated",):
+                slot = self._slot(i)
+                stated = slot.claim.pathways if slot.claim else ()
+                for pathway in stated or ("no pathway stated",):
                     sums[pathway] = sums.get(pathway, 0.0) + self.contributions[i]
-                    names.setdefault(pathway, []).append(self._slot(i).mirna.name)
+                    names.setdefault(pathway, []).append(slot.mirna or slot.member)
         order = sorted(sums, key=lambda pathway: -abs(sums[pathway]))
         said = [f"{sums[p]:+.2f}  {p}: {', '.join(names[p])}" for p in order]
         listed = [name for pathway in names.values() for name in pathway]
@@ -243,14 +266,14 @@ class _Sample:
         for i, status in enumerate(self.status):
             if status == "used":
                 continue
-            member = self._member(i)
-            why = WHY_TEXT[self.why[i]]
-            text = f"{self._slot(i).mirna.name} ({member.name}): {STATUS_TEXT[status]}"
+            slot, why = self._slot(i), WHY_TEXT[self.why[i]]
+            text = f"{_named(slot)}: {STATUS_TEXT[status]}"
             text += f", {why}" if why else ""
-            if status == "specimen":
-                text += f" ({self.reference.specimen}; known in {', '.join(member.specimens)})"
-            if status == "contested" and member.ruling:
-                text += f". {member.ruling}"
+            if status == "specimen" and slot.claim:
+                known = ", ".join(slot.claim.specimens)
+                text += f" ({self.reference.specimen}; known in {known})"
+            if status == "contested" and slot.claim and slot.claim.ruling:
+                text += f". {slot.claim.ruling}"
             said.append(text.rstrip(".") + ".")
         return said
 
@@ -300,29 +323,48 @@ class _Sample:
     def _slot(self, i: int) -> Slot:
         return self.result.alignment.slots[i]
 
-    def _member(self, i: int) -> Member:
-        return self._slot(i).member
-
     def _nearest(self) -> str:
         nearest = self.result.measured.nearest[self.row]
         return f" (nearest: {nearest})" if nearest else ""
 
-    def _mirna_sentence(self, i: int) -> str:
-        slot, member = self._slot(i), self._member(i)
-        contribution = self.contributions[i]
-        column = "" if slot.matched == slot.mirna.name else f", column {slot.matched}"
+    def _sentence(self, i: int) -> str:
+        """Say a measured miRNA's or covariate's value, its place, and what it adds."""
+        slot, contribution = self._slot(i), self.contributions[i]
         effect = "raises" if contribution > 0 else "lowers"
-        scale = SCALE[self.reference.unit]
+        if slot.covariate is not None:
+            mean = self.fitted.covariates[slot.covariate].mean if self.fitted else np.nan
+            value = f"{self.values[i]:g}, where the cohort's mean is {mean:.3g}"
+        else:
+            place = ordinal(self.percentiles[i])
+            value = f"{self.values[i]:.2f} {SCALE[self.reference.unit]}, {place} percentile"
         return (
-            f"{contribution:+.2f}  {slot.mirna.name} ({member.name}{column}): "
-            f"{self.values[i]:.2f} {scale}, {ordinal(self.percentiles[i])} percentile; "
-            f"risk when {member.risk_when}, so this {effect} the score."
+            f"{contribution:+.2f}  {_named(slot, column=True)}: {value}; "
+            f"risk when {_risk_when(slot)}, so this {effect} the score."
         )
+
+    def _fitted_on(self, i: int) -> str:
+        """Say the coefficient behind a fitted panel's miRNA or covariate."""
+        slot, panel = self._slot(i), self.fitted
+        if panel is None:
+            return ""
+        kind = "log odds" if panel.link.kind == "logistic" else "log hazard"
+        if slot.covariate is not None:
+            return f"Fitted: {slot.weight:+.2f} {kind} per standard deviation."
+        frequency = panel.terms[i].frequency
+        often = "" if frequency is None else f", selected in {frequency:.0%} of the halves"
+        said = f"Fitted: {slot.weight:+.2f} {kind} per normal score{often}."
+        if slot.claim is None or slot.claim.risk_when is None:
+            return f"{said} No direction of the literature's: the cohort alone decided."
+        if slot.claim.risk_when != _risk_when(slot):
+            return f"{said} The literature's direction is the opposite: {slot.claim.risk_when}."
+        return said
 
     def _smallest_change(self, position: int) -> tuple[float, str] | None:
         """Shift all of a member's levels together until the flag changes."""
         alignment, reference = self.result.alignment, self.reference
         columns = np.flatnonzero(alignment.members == position)
+        if any(self._slot(alignment.scored[c]).covariate is not None for c in columns):
+            return None  # a stage or an age is not a level that might be otherwise
         steps = np.arange(1, round(LARGEST_CHANGE / STEP) + 1, dtype=np.float64)
         changes = (steps[:, None] * np.array([STEP, -STEP])).reshape(-1)
         z = np.repeat(self.result.z[[self.row]], len(changes), axis=0)
@@ -342,6 +384,20 @@ class _Sample:
         if self.reference.unit in SEQUENCING:
             return np.asarray(np.log2((np.exp2(value) - 1) * np.exp2(changes) + 1))
         return value + changes
+
+
+def _named(slot: Slot, *, column: bool = False) -> str:
+    """Name a miRNA with its member, and if asked the column that stands for it."""
+    if not slot.mirna:
+        return slot.member
+    about = [] if slot.member == slot.mirna else [slot.member]
+    if column and slot.matched != slot.mirna:
+        about.append(f"column {slot.matched}")
+    return f"{slot.mirna} ({', '.join(about)})" if about else slot.mirna
+
+
+def _risk_when(slot: Slot) -> str:
+    return "high" if slot.weight > 0 else "low"
 
 
 def _support(member: Member) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mirrisk import nomenclature
+from mirrisk.digests import digest_of
 from mirrisk.errors import InvalidPanelError, NotFoundError
 from mirrisk.vocabulary import Direction, Specimen
 
@@ -256,13 +255,35 @@ class Panel(_Model):
     @property
     def digest(self) -> str:
         """SHA-256 of the panel's canonical form (sorted-key JSON), the same on every machine."""
-        canonical = json.dumps(
-            self.model_dump(mode="json", by_alias=True),
-            sort_keys=True,
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return digest_of(self.model_dump(mode="json", by_alias=True))
+
+
+class AnyPanel(Protocol):
+    """What results say of a panel, be it of the literature or fitted."""
+
+    @property
+    def id(self) -> str:
+        """What it is called on the command line and in results."""
+
+    @property
+    def version(self) -> str:
+        """Three numbers."""
+
+    @property
+    def title(self) -> str:
+        """What it is about."""
+
+    @property
+    def endpoint(self) -> str:
+        """What its risk is a risk of."""
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What its users must know."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its content."""
 
 
 def signature_folder() -> Path:

@@ -11,6 +11,7 @@ from scipy.special import ndtr
 
 from mirrisk.alignment import Status, Why
 from mirrisk.arrays import take_columns
+from mirrisk.model import FittedPanel
 from mirrisk.scoring import FLAGS, MIN_COVERAGE, Scores, fragile_members, score_samples
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mirrisk.alignment import Alignment
-    from mirrisk.panel import Panel
+    from mirrisk.panel import AnyPanel, Panel
     from mirrisk.reference import Reference
     from mirrisk.reference.measuring import Measured
     from mirrisk.scoring import Composite
@@ -92,6 +93,8 @@ class PanelResult:
         False where a sample's library is too shallow for a slot.
     kernel : Scores
         What the kernel found, before samples that do not fit the reference are withdrawn.
+    clinical : ndarray of shape (n_samples, n_covariates), optional
+        Covariates of a fitted panel, as given.
     """
 
     alignment: Alignment
@@ -102,9 +105,10 @@ class PanelResult:
     visible: BoolArray
     kernel: Scores
     min_coverage: float
+    clinical: FloatArray | None = None
 
     @property
-    def panel(self) -> Panel:
+    def panel(self) -> AnyPanel:
         """The panel."""
         return self.alignment.panel
 
@@ -133,6 +137,14 @@ class PanelResult:
     def score(self) -> FloatArray:
         """Scores; NaN where a sample was not scored."""
         return np.where(self.scored, self.kernel.score, np.nan)
+
+    @property
+    def probability(self) -> FloatArray:
+        """Probability of the outcome that a fitted panel predicts; NaN on other panels."""
+        if not isinstance(self.panel, FittedPanel):
+            return np.full(len(self.flags), np.nan)
+        expected = np.where(self.scored, self.kernel.expected, np.nan)
+        return self.panel.probability(expected)
 
     @property
     def fragile(self) -> BoolArray:
@@ -166,7 +178,7 @@ class PanelResult:
             "sample": list(self.measured.expression.samples),
             "score": self.score,
             "percentile": ndtr(self.score),
-            "probability": np.full(n, np.nan),
+            "probability": self.probability,
             "flag": np.array(FLAGS, dtype=object)[self.flags],
             "reason": np.array(REASONS, dtype=object)[self.reasons],
             "coverage": self.kernel.coverage,
@@ -208,8 +220,8 @@ class PanelResult:
         data = {
             "sample": _words(np.repeat(np.arange(n), s), samples),
             "panel": per_slot([self.panel.id] * s),
-            "member": per_slot([slot.member.name for slot in slots]),
-            "mirna": per_slot([slot.mirna.name for slot in slots]),
+            "member": per_slot([slot.member for slot in slots]),
+            "mirna": per_slot([slot.mirna for slot in slots]),
             "matched": per_slot([slot.matched for slot in slots]),
             "value": values.reshape(-1),
             "percentile": percentiles.reshape(-1),
@@ -234,6 +246,9 @@ class PanelResult:
                 values[:, s] = column
                 percentiles[:, s] = quantiles.percentile(column)
                 z[:, s] = quantiles.normal_score(column)
+            elif slot.covariate is not None and self.clinical is not None:
+                values[:, s] = self.clinical[rows, slot.covariate]
+                z[:, s] = self.z[rows, self.alignment.scored.index(s)]
         return values, percentiles, z
 
     def slot_status(self, rows: slice = slice(None)) -> tuple[IntArray, IntArray]:
@@ -244,9 +259,13 @@ class PanelResult:
         why = np.tile([WHYS.index(slot.why) for slot in slots], (n, 1))
         for s, slot in enumerate(slots):
             if slot.status == "used":
-                column = self.reference.position[slot.key]
-                absent = np.isnan(values[:, column])
-                shallow = too_shallow[:, column] & ~absent
+                if slot.covariate is not None and self.clinical is not None:
+                    absent = np.isnan(self.clinical[rows, slot.covariate])
+                    shallow = np.zeros(n, dtype=bool)
+                else:
+                    column = self.reference.position[slot.key]
+                    absent = np.isnan(values[:, column])
+                    shallow = too_shallow[:, column] & ~absent
                 status[absent, s], why[absent, s] = (
                     STATUSES.index("missing"),
                     WHYS.index("not_measured"),
@@ -264,15 +283,32 @@ class PanelResult:
 
 
 def score_panel(
-    panel: Panel, reference: Reference, measured: Measured, *, min_coverage: float = MIN_COVERAGE
+    panel: Panel | FittedPanel,
+    reference: Reference,
+    measured: Measured,
+    *,
+    min_coverage: float = MIN_COVERAGE,
+    covariates: FloatArray | None = None,
 ) -> PanelResult:
     """Score a table, as one reference sees it, on one panel.
+
+    Parameters
+    ----------
+    panel : Panel or FittedPanel
+    reference : Reference
+        For a fitted panel its own.
+    measured : Measured
+    min_coverage : float
+    covariates : ndarray of shape (n_samples, n_covariates), optional
+        Of a fitted panel, in its order and units; NaN is missing.
 
     Raises
     ------
     MismatchError
         If the panel is not one for this reference or specimen.
     """
+    if isinstance(panel, FittedPanel):
+        return _score_fitted(panel, measured, min_coverage, covariates)
     reference.check_panel(panel)
     alignment, composite = reference.lay(panel, measured.expression.index)
     columns = reference.columns(alignment)
@@ -283,6 +319,29 @@ def score_panel(
         z, visible, composite, min_coverage=min_coverage, noise=noise if noise.any() else None
     )
     return PanelResult(alignment, reference, measured, composite, z, visible, kernel, min_coverage)
+
+
+def _score_fitted(
+    panel: FittedPanel, measured: Measured, min_coverage: float, covariates: FloatArray | None
+) -> PanelResult:
+    alignment, composite = panel.lay(measured.expression.index)
+    n = len(measured.expression)
+    clinical = np.full((n, len(panel.covariates)), np.nan) if covariates is None else covariates
+    hidden = measured.too_shallow[:, panel.columns]
+    scores = panel.reference.normal_scores(measured.values, panel.columns)
+    z = np.hstack([np.where(hidden, np.nan, scores), panel.standardised(clinical)])
+    z = take_columns(z, alignment.scored)
+    # What the library hides counts as missing, not as left out: see FittedPanel.lay.
+    visible = np.ones(z.shape, dtype=bool)
+    noise = np.zeros(z.shape)
+    molecular = [i for i in alignment.scored if i < len(panel.terms)]
+    noise[:, : len(molecular)] = take_columns(measured.noise, [panel.columns[i] for i in molecular])
+    kernel = score_samples(
+        z, visible, composite, min_coverage=min_coverage, noise=noise if noise.any() else None
+    )
+    return PanelResult(
+        alignment, panel.reference, measured, composite, z, visible, kernel, min_coverage, clinical
+    )
 
 
 def _words(codes: IntArray, names: Sequence[str]) -> Any:

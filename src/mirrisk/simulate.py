@@ -10,7 +10,7 @@ import pandas as pd
 
 from mirrisk import nomenclature
 from mirrisk.alignment import reference_key
-from mirrisk.catalog import PanelLike, load_panel
+from mirrisk.signatures import PanelLike, load_signature
 from mirrisk.errors import MismatchError, NotFoundError
 from mirrisk.reference import Reference
 from mirrisk.vocabulary import SEQUENCING
@@ -199,7 +199,7 @@ def _effects(
     if panel is not None and effects is not None:
         raise MismatchError("panel and effects are both given", expected="one of them")
     if panel is not None:
-        return _panel_effects(reference, load_panel(panel), shift)
+        return _panel_effects(reference, load_signature(panel), shift)
     if effects is not None:
         return _named_effects(reference, effects)
     if wanted:

@@ -114,7 +114,7 @@ class Columns:
             "ambiguous": " (ambiguous)",
             "arm_not_resolved": " (arm not resolved)",
         }
-        lacking = [s.mirna.name + words[s.status] for s in aligned.slots if s.status in words]
+        lacking = [s.mirna + words[s.status] for s in aligned.slots if s.status in words]
         return share, lacking
 
 

@@ -161,8 +161,8 @@ def split(values: list[str] | None) -> list[str]:
 
 def panels_named(values: list[str]) -> "list[Panel]":
     """Load panels by id or file; ``all`` are the shipped ones."""
-    from mirrisk.catalog import load_panels
     from mirrisk.panel import shipped_panels
+    from mirrisk.signatures import load_signatures
 
     several = [p for value in values for p in (shipped_panels() if value == "all" else [value])]
-    return list(load_panels(several))
+    return list(load_signatures(several))

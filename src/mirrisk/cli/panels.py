@@ -79,9 +79,9 @@ def show_panel(
     ],
 ) -> None:
     """Show a panel: every member with its direction, evidence, conflicts and ruling."""
-    from mirrisk.catalog import load_panel
+    from mirrisk.signatures import load_signature
 
-    found = load_panel(panel)
+    found = load_signature(panel)
     console = show.stdout()
     console.print(show.heading(f"{found.id} {found.version}  {show.plain(found.title)}"))
     console.print(show.facts(_about(found)))

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mirrisk.alignment import align
-from mirrisk.catalog import load_panels
+from mirrisk.alignment import align, reference_key
 from mirrisk.errors import (
     InvalidReferenceError,
     MirriskWarning,
@@ -27,17 +26,18 @@ from mirrisk.reference.learning import learn
 from mirrisk.reference.measuring import check_kind, composition_of, measure
 from mirrisk.reference.quantiles import LEVELS, QuantileMap
 from mirrisk.scoring import CUTOFFS, MIN_COVERAGE, Composite, score_samples
+from mirrisk.signatures import load_signatures
 from mirrisk.tables import as_expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mirrisk.alignment import Alignment
-    from mirrisk.catalog import PanelLike
     from mirrisk.expression import Expression, FeatureIndex
     from mirrisk.panel import Panel
     from mirrisk.reference.measuring import Measured
     from mirrisk.reference.normalisers import Normaliser
+    from mirrisk.signatures import PanelLike
     from mirrisk.vocabulary import BoolArray, FloatArray, Level, Specimen, Undetermined, Unit
 
 COHORT = "cohort"
@@ -193,7 +193,7 @@ class Reference:
             undetermined=undetermined,
             limit=limit,
         )
-        wanted = load_panels(panels) if panels is not None else shipped_panels()
+        wanted = load_signatures(panels) if panels is not None else shipped_panels()
         learned = learn(cohort, wanted, normalisers=normalisers, accept_small=accept_small)
         reference = cls(name=name, cancer=cancer, protocol=protocol, **learned)
         grids = reference._grids_of_scores(wanted, cohort)
@@ -237,6 +237,58 @@ class Reference:
     def is_cohort(self) -> bool:
         """Whether it was fitted on the very samples that it serves."""
         return self.name == f"{COHORT} (n={self.n})"
+
+    @classmethod
+    def fit_keys(
+        cls,
+        cohort: Expression,
+        keys: Sequence[str],
+        *,
+        name: str,
+        cancer: str | None = None,
+        panels: tuple[Panel, ...] = (),
+        accept_small: bool = False,
+    ) -> Reference:
+        """Learn a reference on chosen miRNAs, and those of panels, for a model to be fitted.
+
+        Nothing is rounded as the file would have it, and no scores of panels are tabulated:
+        it is quick enough for every fold of a resampling. :meth:`restricted` makes of it what
+        can be kept.
+
+        Parameters
+        ----------
+        cohort : Expression
+        keys : sequence of str
+            miRNAs at the cohort's level. Those without a distribution in it (constant, or
+            measured in fewer than 10 samples) are left out.
+        name, cancer, panels, accept_small
+            As for :meth:`fit`.
+
+        Raises
+        ------
+        InvalidReferenceError
+            On fewer than 20 samples, or when no miRNA wanted was measured.
+        """
+        learned = learn(cohort, panels, keys=keys, normalisers=None, accept_small=accept_small)
+        return cls(name=name, cancer=cancer, protocol="", **learned)
+
+    def restricted(self, keys: Sequence[str], *, name: str | None = None) -> Reference:
+        """Return the reference with some of its miRNAs only, as its file would have it."""
+        kept = [self.position[key] for key in keys]
+        part = replace(
+            self,
+            name=self.name if name is None else name,
+            keys=tuple(keys),
+            requested=tuple(m for m in self.requested if reference_key(m, self.level) in keys),
+            grids=self.grids[kept],
+            sd=self.sd[kept],
+            measured=self.measured[kept],
+            mean=self.mean[kept],
+            covariance=self.covariance[np.ix_(kept, kept)],
+            panels={},
+            score_grids={},
+        )
+        return Reference.from_dict(part.to_dict())
 
     def with_contrast(self, contrast: Contrast) -> Reference:
         """Return the same reference, able to tell samples of other tissues."""
@@ -284,7 +336,7 @@ class Reference:
             # The sparsest of them says how well the reference knows this panel.
             n_reference=int(self.measured[columns].min()),
             cutoffs=CUTOFFS,
-            knowable=self._knowable[columns],
+            knowable=self.knowable[columns],
         )
         return alignment, composite
 
@@ -314,8 +366,8 @@ class Reference:
         )
 
     @cached_property
-    def _knowable(self) -> BoolArray:
-        """Which keys a library of the reference's usual depth shows."""
+    def knowable(self) -> BoolArray:
+        """Which of its keys a library of the reference's usual depth shows."""
         if self.median_reads is None:
             return np.ones(len(self.keys), dtype=bool)
         hidden = below_detection(self.grids[:, 50], np.array([self.median_reads]))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from mirrisk.digests import digest_of
 from mirrisk.errors import InvalidReferenceError
 from mirrisk.expression import check_choice
 from mirrisk.output import write_texts
@@ -77,7 +77,7 @@ def encode(reference: Reference) -> dict[str, Any]:
             "profiles": _rounded(contrast.profiles, 3),
             "threshold": round(contrast.threshold, 4),
         }
-    return {"digest": _digest(content), **content}
+    return {"digest": digest_of(content), **content}
 
 
 def decode(content: dict[str, Any], where: str) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def decode(content: dict[str, Any], where: str) -> dict[str, Any]:
             where=where,
             expected=f"{FORMAT}, a file written by `mirrisk references fit`",
         )
-    if digest != _digest(content):
+    if digest != digest_of(content):
         raise InvalidReferenceError(
             "the file was changed after it was written: its digest does not match",
             where=where,
@@ -139,7 +139,7 @@ def write_json(content: dict[str, Any], path: Path) -> None:
 
 def privacy_note(reference: Reference) -> str:
     """Return what to know before sharing a reference; empty where nothing is."""
-    fewest = int(reference.measured.min())
+    fewest = int(reference.measured.min(initial=reference.n))
     if fewest >= PRIVATE_SAMPLES:
         return ""
     return (
@@ -154,8 +154,9 @@ def _attributes(content: dict[str, Any]) -> dict[str, Any]:
         check_choice(name, found[name], get_args(vocabulary))
     for name in ("keys", "requested", "scale_limits"):
         found[name] = tuple(found[name])
-    for name in ("grids", "sd", "measured", "mean"):
+    for name in ("sd", "measured", "mean"):
         found[name] = np.asarray(found[name], dtype=float)
+    found["grids"] = np.asarray(found["grids"], dtype=float).reshape(len(found["keys"]), -1)
     found["covariance"] = _symmetric(found["covariance"])
     count = len(found["keys"])
     if found["grids"].shape != (count, 101) or found["covariance"].shape != (count, count):
@@ -199,8 +200,3 @@ def _symmetric(rows: list[list[float]]) -> FloatArray:
 
 def _rounded(values: FloatArray, decimals: int) -> Any:
     return np.round(values, decimals).tolist()
-
-
-def _digest(content: dict[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -23,11 +23,11 @@ from mirrisk.reference.quantiles import DECIMALS, fit_distributions
 from mirrisk.vocabulary import SEQUENCING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from mirrisk.expression import Expression
     from mirrisk.panel import Panel
-    from mirrisk.vocabulary import FloatArray, Level, Unit
+    from mirrisk.vocabulary import FloatArray, Unit
 
 MIN_SAMPLES = 20
 FEW_SAMPLES = 50
@@ -40,10 +40,13 @@ def learn(
     cohort: Expression,
     panels: tuple[Panel, ...],
     *,
+    keys: Sequence[str] = (),
     normalisers: Sequence[str] | None,
     accept_small: bool,
 ) -> dict[str, Any]:
     """Return the attributes of a reference that a cohort determines.
+
+    It holds the panels' miRNAs, and those named by ``keys`` at the cohort's level.
 
     Raises
     ------
@@ -58,22 +61,23 @@ def learn(
     requested = sorted({mirna.name for panel in panels for _, mirna in panel.features()})
     of_panels = {reference_key(mirna, cohort.level) or mirna for mirna in requested}
     chosen = fit_normalisers(cohort, normalisers, of_panels)
-    keys = tuple(sorted(cohort.index.columns_of(cohort.level)))
-    logs = normalised(cohort, keys, cohort.level, chosen)
-    profile = fit_profile(keys, logs, cohort.reads, sequencing=sequencing)
+    every = tuple(sorted(cohort.index.columns_of(cohort.level)))
+    logs = normalised(cohort, every, cohort.level, chosen)
+    profile = fit_profile(every, logs, cohort.reads, sequencing=sequencing)
     distances = out_of_fold_distances(
-        keys, logs, cohort.reads, cohort.samples, sequencing=sequencing
+        every, logs, cohort.reads, cohort.samples, sequencing=sequencing
     )
-    position = {key: i for i, key in enumerate(keys)}
+    position = {key: i for i, key in enumerate(every)}
     part = take_columns(logs, [position[key] for key in profile.keys])
     logs = profile.composition(part, cohort.reads).correct(logs)
-    columns = _panel_columns(requested, cohort.level, logs, position)
+    served = (reference_key(mirna, cohort.level) for mirna in requested)
+    columns = _held_columns({*filter(None, served), *keys}, logs, position)
     return {
         "n": len(cohort),
         "unit": unit,
         "level": cohort.level,
         "specimen": cohort.specimen,
-        "keys": tuple(keys[i] for i in columns),
+        "keys": tuple(every[i] for i in columns),
         "requested": tuple(requested),
         **fit_distributions(take_columns(logs, columns))._asdict(),
         "profile": profile,
@@ -129,18 +133,15 @@ def _refuse_partial(cohort: Expression) -> None:
         )
 
 
-def _panel_columns(
-    requested: Sequence[str], level: Level, logs: FloatArray, position: dict[str, int]
-) -> list[int]:
-    """Return the columns that serve the panels' miRNAs and were measured often enough."""
-    wanted = sorted({key for mirna in requested if (key := reference_key(mirna, level))})
+def _held_columns(wanted: Collection[str], logs: FloatArray, position: dict[str, int]) -> list[int]:
+    """Return the columns of the miRNAs wanted that were measured often enough."""
     enough = min(MIN_MEASURED, len(logs))
-    found = [position[key] for key in wanted if key in position]
+    found = [position[key] for key in sorted(wanted) if key in position]
     kept = [i for i in found if _has_distribution(logs[:, i], enough)]
     if not kept:
         raise InvalidReferenceError(
             "the table holds no miRNA of the panels",
-            expected=f"columns such as {', '.join(wanted[:3])}",
+            expected=f"columns such as {', '.join(sorted(wanted)[:3])}",
             remedy="run `mirrisk names TABLE` to see how each column was read",
         )
     return kept

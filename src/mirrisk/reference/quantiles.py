@@ -136,11 +136,11 @@ def fit_distributions(values: FloatArray) -> Distributions:
         sd=np.array(sds),
         measured=np.array(counts, dtype=float),
         mean=mean,
-        covariance=_covariance(z - mean),
+        covariance=shrunken_covariance(z - mean),
     )
 
 
-def _covariance(centred: FloatArray) -> FloatArray:
+def shrunken_covariance(centred: FloatArray) -> FloatArray:
     """Shrunken covariance of centred scores with gaps.
 
     Gaps are filled with the mean, which shrinks a covariance by the share of samples where both
