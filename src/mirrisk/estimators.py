@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mirrisk.signatures import load_signatures
 from mirrisk.errors import InvalidTableError, MismatchError
 from mirrisk.expression import (
     Expression,
@@ -21,6 +20,7 @@ from mirrisk.reference import COHORT, Reference
 from mirrisk.reference.measuring import check_kind
 from mirrisk.result import score_panel
 from mirrisk.scoring import MIN_COVERAGE
+from mirrisk.signatures import load_signatures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from mirrisk.signatures import PanelLike
     from mirrisk.panel import Panel
+    from mirrisk.signatures import PanelLike
     from mirrisk.vocabulary import FloatArray, Specimen, Unit
 
 

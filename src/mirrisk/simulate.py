@@ -10,9 +10,9 @@ import pandas as pd
 
 from mirrisk import nomenclature
 from mirrisk.alignment import reference_key
-from mirrisk.signatures import PanelLike, load_signature
 from mirrisk.errors import MismatchError, NotFoundError
 from mirrisk.reference import Reference
+from mirrisk.signatures import PanelLike, load_signature
 from mirrisk.vocabulary import SEQUENCING
 
 if TYPE_CHECKING:

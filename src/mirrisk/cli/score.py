@@ -23,14 +23,23 @@ def score(
         list[str] | None,
         typer.Option(
             metavar="ID[,ID...]|FILE|all",
-            help="Panels to score; may be repeated. all: those that fit the reference.",
+            help="Panels to score; may be repeated. all: those that fit the reference. Or one "
+            "fitted panel (model.json), alone.",
         ),
     ] = None,
     reference: Annotated[
         str | None,
         typer.Option(
             metavar="ID|FILE|cohort",
-            help="What low and high are relative to. cohort: the table itself.",
+            help="What low and high are relative to. cohort: the table itself. A fitted panel "
+            "brings its own.",
+        ),
+    ] = None,
+    covariates: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Clinical columns that a fitted panel needs; the first column is sample.",
         ),
     ] = None,
     out: Annotated[
@@ -86,7 +95,13 @@ def score(
     """
     names = _required(panel, reference)
     scores_to = out or _default_target(as_json, explain, contributions)
-    inputs = {"TABLE": table, "--reference": reference, "--aliases": aliases}
+    inputs = {
+        "TABLE": table,
+        "--reference": reference,
+        "--aliases": aliases,
+        "--covariates": covariates,
+        "--panel": next((name for name in names if name.endswith(".json")), None),
+    }
     check_targets({"--out": scores_to, "--contributions": contributions}, inputs)
     how = options.TableOptions(
         unit,
@@ -103,7 +118,7 @@ def score(
         assemble=assemble,
     )
     with show.progress("Scoring"):
-        assessment = _score(table, how, names, str(reference), min_coverage, min_reads)
+        assessment = _score(table, how, names, reference, covariates, min_coverage, min_reads)
         explanation = None if explain is None else assessment.explain(explain)
         files: dict[str, str] = {}
         if contributions:
@@ -125,7 +140,8 @@ def _required(panel: list[str] | None, reference: str | None) -> list[str]:
         raise typer.BadParameter(
             "no --panel: name one, or all; `mirrisk panels list` shows what there is"
         )
-    if reference is None:
+    fitted = [name for name in names if name.endswith(".json")]
+    if reference is None and not fitted:
         raise typer.BadParameter(
             "no --reference: low and high mean nothing without one; `mirrisk references list` "
             "shows the shipped ones, `mirrisk references fit` makes your own, cohort is the table "
@@ -147,21 +163,25 @@ def _score(
     table: str,
     how: options.TableOptions,
     names: list[str],
-    reference: str,
+    reference: str | None,
+    covariates: str | None,
     min_coverage: float,
     min_reads: int,
 ) -> "Assessment":
     from mirrisk.assessment import ALL, score
     from mirrisk.catalog import load_panels
     from mirrisk.reference import COHORT, Reference
+    from mirrisk.tables.clinical import read_clinical
 
     # What is small is loaded first: a slip in a name is told before the table is read.
     panel = ALL if names == [ALL] else load_panels(names)
-    against = COHORT if reference == COHORT else Reference.load(reference)
+    against = reference if reference in (None, COHORT) else Reference.load(reference)
+    clinical = None if covariates is None else read_clinical(covariates)
     return score(
         how.read(table),
         panel=panel,
         reference=against,
+        covariates=clinical,
         min_coverage=min_coverage,
         min_reads=min_reads,
     )

@@ -34,6 +34,11 @@ STANDING = """\
 reassurance.
 Research use only: no panel of mirrisk is a validated diagnostic."""
 
+STANDING_FITTED = """\
+"high" and "low" go by the fitted panel's own cutoffs (--explain SAMPLE tells what for). Its \
+probabilities hold for patients and laboratories like those of its cohort, if anywhere.
+Research use only: no panel of mirrisk is a validated diagnostic."""
+
 
 def print_scores(console: "Console", assessment: "Assessment") -> None:
     """Print the first rows of the scores."""
@@ -41,19 +46,28 @@ def print_scores(console: "Console", assessment: "Assessment") -> None:
     several = len(assessment.results) > 1
     numbers = ("percentile", "score", "80% interval", "coverage", "fragile")
     panel = ("panel",) if several else ()
+    if scores["probability"].notna().any():
+        numbers = ("probability", *numbers)
     names = ("sample", *panel, "flag", *numbers, "reason")
     table = show.listing(*names, right=numbers, fold=("sample",))
     above = None
     for row in scores.head(SHOWN).to_dict("records"):
         sample = "" if row["sample"] == above else show.plain(row["sample"])
         first = [sample, row["panel"]] if several else [sample]
-        table.add_row(*first, show.flag(row["flag"]), *_numbers(row), _words(row["reason"]))
+        chance = _probability(row) if "probability" in numbers else ()
+        table.add_row(
+            *first, show.flag(row["flag"]), *chance, *_numbers(row), _words(row["reason"])
+        )
         above = row["sample"]
     console.print(table)
     if len(scores) > SHOWN:
         more = len(scores) - SHOWN
         console.print(f"... and {more} more rows: --out scores.csv keeps all", style="dim")
     console.print()
+
+
+def _probability(row: dict[Any, Any]) -> tuple[str, ...]:
+    return ("" if row["flag"] == "not_scored" else f"{row['probability']:.2f}",)
 
 
 def _numbers(row: dict[Any, Any]) -> tuple[str, ...]:
@@ -86,7 +100,13 @@ def print_summary(console: "Console", assessment: "Assessment") -> None:
         )
     )
     console.print()
-    console.print(STANDING)
+    console.print(STANDING_FITTED if _is_fitted(assessment) else STANDING)
+
+
+def _is_fitted(assessment: "Assessment") -> bool:
+    from mirrisk.model import FittedPanel
+
+    return any(isinstance(result.panel, FittedPanel) for result in assessment.results)
 
 
 def _print_flags(console: "Console", result: "PanelResult") -> None:
