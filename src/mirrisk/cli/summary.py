@@ -44,7 +44,7 @@ def print_scores(console: "Console", assessment: "Assessment") -> None:
     """Print the first rows of the scores."""
     scores = assessment.scores
     several = len(assessment.results) > 1
-    numbers = ("percentile", "score", "80% interval", "coverage", "fragile")
+    numbers: tuple[str, ...] = ("percentile", "score", "80% interval", "coverage", "fragile")
     panel = ("panel",) if several else ()
     if scores["probability"].notna().any():
         numbers = ("probability", *numbers)

