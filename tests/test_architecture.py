@@ -48,6 +48,7 @@ LAYERS = (
     "assessment",
     "singscore",
     "estimators",
+    "validation",
     "fitting",
     "simulate",
     FACADE,

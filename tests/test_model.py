@@ -55,7 +55,7 @@ def fitted(reference: Reference, **changes: object) -> FittedPanel:
         covariance=reference.covariance,
         link=Link("logistic", intercept=-1.2, slope=0.9),
         cutoffs=Cutoffs(-0.6, 0.7, "low as chosen", "high as chosen"),
-        report={"n": N, "events": 20, "outcome": "relapse"},
+        report={"n": N, "events": 20},
     )
     return replace(model, **changes)
 
@@ -219,7 +219,7 @@ def test_reference_or_another_panel_beside_it_is_refused(model, table):
 
 def test_explanation_tells_probability_coefficients_and_literature(model, reference, table):
     text = str(mirrisk.score(table, panel=model, unit="log2").explain("S3"))
-    assert "Predicted probability of relapse: " in text
+    assert "Predicted probability of bone metastasis: " in text
     assert "; 20 of 60 had it in the cohort that it was fitted on." in text
     assert "Fitted: -0.80 log odds per normal score. Mechanism:" in text
     assert "Fitted: +0.50 log odds per normal score. No direction of the literature's" in text

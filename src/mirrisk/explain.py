@@ -210,7 +210,7 @@ class _Sample:
         until = "" if link.horizon is None else f" until time {link.horizon:g}"
         n, events = report.get("n"), report.get("events")
         usual = f"; {events} of {n} had it in the cohort that it was fitted on" if n else ""
-        what = report.get("outcome", self.fitted.endpoint)
+        what = self.fitted.endpoint
         return [f"Predicted probability of {what}{until}: {probability:.0%}{usual}."]
 
     def _misfit(self) -> str:

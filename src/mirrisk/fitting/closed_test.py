@@ -11,9 +11,6 @@ References
 ----------
 Vergouwe Y, Nieboer D, Oostenbrink R, et al. A closed testing procedure to select an appropriate
 method for updating prediction models. Stat Med 2017;36:4529-4539. doi:10.1002/sim.7179
-
-Konis K. Linear programming algorithms for detecting separated data in binary logistic regression
-models. DPhil thesis, University of Oxford, 2007.
 """
 
 from __future__ import annotations
@@ -25,6 +22,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from mirrisk.errors import MismatchError
+from mirrisk.validation.logistic import (
+    NotConvergedError,
+    SeparatedError,
+    fit_logistic,
+    log_likelihood,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -35,14 +38,6 @@ Update = Literal["original", "in the large", "logistic recalibration", "revision
 
 SPAN_TOLERANCE = 1e-6
 """Greatest part of the linear predictor's length that may lie outside the span of X."""
-
-_SEPARATION_TOLERANCE = 1e-5
-"""Mean distance from a separating plane that the linear program's own tolerance cannot make."""
-
-_SCORE_TOLERANCE = 1e-10
-"""Greatest derivative of the mean log-likelihood at its maximum."""
-
-_POLISHING_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -197,7 +192,7 @@ def _fits(cohort: _Cohort, predictors: FloatArray | None) -> tuple[UpdateFit, ..
     lp, y = cohort
     ones, no_offset = np.ones((len(y), 1)), np.zeros(len(y))
     fits = (
-        UpdateFit("original", (), (), _log_likelihood(lp, y)),
+        UpdateFit("original", (), (), log_likelihood(lp, y)),
         _fit("in the large", ones, lp, y),
         _fit("logistic recalibration", np.column_stack([ones, lp]), no_offset, y),
     )
@@ -217,81 +212,29 @@ def _likelihood_ratio_test(null: UpdateFit, alternative: UpdateFit) -> Likelihoo
     return LikelihoodRatioTest(null.update, alternative.update, statistic, df, p_value)
 
 
-def _log_likelihood(log_odds: FloatArray, y: FloatArray) -> float:
-    return float(np.sum(y * log_odds - np.logaddexp(0, log_odds)))
-
-
 def _fit(update: Update, design: FloatArray, offset: FloatArray, y: FloatArray) -> UpdateFit:
     """Maximise the likelihood of ``offset + design @ coefficients``."""
-    # In an orthogonal basis units and correlations of the predictors do not matter.
-    q, r = np.linalg.qr(design)
-    basis, triangle = q * np.sqrt(len(y)), r / np.sqrt(len(y))
-    _refuse_separation(update, basis, y)
-    in_basis, information = _maximise(update, basis, offset, y)
-    to_coefficients = np.linalg.inv(triangle)
-    covariance = to_coefficients @ np.linalg.inv(information) @ to_coefficients.T
+    try:
+        found = fit_logistic(design, y, offset)
+    except SeparatedError:
+        raise MismatchError(
+            f"{_named(update)} separates events from non-events, so its coefficients are infinite",
+            expected="events and non-events that overlap",
+            remedy="give X=None to stop at recalibration, or fewer predictors"
+            if update == "revision"
+            else "more samples are needed to update this model",
+        ) from None
+    except NotConvergedError:
+        raise MismatchError(
+            f"the fit of {_named(update)} does not converge",
+            expected="predictors and log odds of moderate size",
+            remedy="look for extreme values among them",
+        ) from None
     return UpdateFit(
         update=update,
-        coefficients=tuple(map(float, to_coefficients @ in_basis)),
-        standard_errors=tuple(map(float, np.sqrt(np.diag(covariance)))),
-        log_likelihood=_log_likelihood(offset + basis @ in_basis, y),
-    )
-
-
-def _maximise(
-    update: Update, basis: FloatArray, offset: FloatArray, y: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return the maximum likelihood estimate and the Fisher information there."""
-    from scipy.optimize import minimize
-    from scipy.special import expit
-
-    def loss(theta: FloatArray) -> float:
-        return -_log_likelihood(offset + basis @ theta, y) / len(y)
-
-    def gradient(theta: FloatArray) -> FloatArray:
-        return np.asarray(basis.T @ (expit(offset + basis @ theta) - y) / len(y))
-
-    def hessian(theta: FloatArray) -> FloatArray:
-        p = expit(offset + basis @ theta)
-        return np.asarray((basis.T * (p * (1 - p))) @ basis / len(y))
-
-    start = np.zeros(basis.shape[1])
-    found = minimize(
-        loss, start, method="trust-exact", jac=gradient, hess=hessian, options={"gtol": 1e-5}
-    )
-    theta = np.asarray(found.x)
-    # Closer by than this a change of the loss is lost in rounding, and a trust region shrinks
-    # for nothing; plain Newton steps need the gradient only.
-    for _ in range(_POLISHING_STEPS):
-        if np.abs(gradient(theta)).max() <= _SCORE_TOLERANCE:
-            return theta, hessian(theta) * len(y)
-        theta = theta - np.linalg.lstsq(hessian(theta), gradient(theta), rcond=None)[0]
-    raise MismatchError(
-        f"the fit of {_named(update)} does not converge",
-        expected="predictors and log odds of moderate size",
-        remedy="look for extreme values among them",
-    )
-
-
-def _refuse_separation(update: Update, basis: FloatArray, y: FloatArray) -> None:
-    """Refuse data that a plane separates, completely or but for samples that lie on it.
-
-    The likelihood then has no maximum. A linear program looks for the plane (Konis 2007).
-    """
-    from scipy.optimize import linprog
-
-    signed = basis * (2 * y - 1)[:, np.newaxis]
-    found = linprog(
-        -signed.mean(axis=0), A_ub=-signed, b_ub=np.zeros(len(y)), bounds=(-1, 1), method="highs"
-    )
-    if not found.success or -found.fun <= _SEPARATION_TOLERANCE:
-        return
-    raise MismatchError(
-        f"{_named(update)} separates events from non-events, so its coefficients are infinite",
-        expected="events and non-events that overlap",
-        remedy="give X=None to stop at recalibration, or fewer predictors"
-        if update == "revision"
-        else "more samples are needed to update this model",
+        coefficients=tuple(map(float, found.coefficients)),
+        standard_errors=tuple(map(float, found.standard_errors)),
+        log_likelihood=found.log_likelihood,
     )
 
 

@@ -7,16 +7,23 @@ chooses the path of penalties and checks every solution against the conditions o
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linprog
 from scipy.special import logit
 
-from mirrisk.errors import MirriskWarning, MismatchError
-from mirrisk.fitting.problem import Problem, numbers
+from mirrisk.errors import MismatchError
+from mirrisk.fitting.penalties import (
+    check_tolerance,
+    default_lambdas,
+    given_lambdas,
+    least_lambda_of_zeros,
+    threads,
+    warn_of_doubtful,
+)
+from mirrisk.fitting.problem import Problem
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -25,15 +32,6 @@ if TYPE_CHECKING:
 
 MAX_ITERATIONS = 1000
 """Newton steps per penalty. Three are usual; only penalties close to none need more than ten."""
-
-LEAST_MIXING = 1e-3
-"""Ridge leaves no coefficient at 0; as in glmnet its path starts as if the mixing were this."""
-
-RANK = 1e-10
-"""Principal components of relatively less variation than this are rounding errors."""
-
-SLACK = 10.0
-"""A solution is doubted if a condition of optimality is missed by so many tolerances."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,16 +159,16 @@ def fit_path(
         weights=weights,
         standardize=standardize,
     )
-    if not tolerance > 0:
-        raise MismatchError(f"tolerance={tolerance}", expected="a number above 0")
+    check_tolerance(tolerance)
     _refuse_separation(problem)
-    with _threads().limit(limits=1):
+    with threads().limit(limits=1):
         if lambdas is None:
-            penalties = _default_lambdas(problem, n_lambdas, min_ratio)
+            shape = len(problem.y), len(problem.columns)
+            penalties = default_lambdas(_lambda_max(problem), n_lambdas, min_ratio, shape=shape)
         else:
-            penalties = _given_lambdas(lambdas)
+            penalties = given_lambdas(lambdas)
         path = _path(problem, penalties, *_solve(problem, penalties, tolerance))
-    _warn_of_doubtful(path, tolerance)
+    warn_of_doubtful(path.lambdas, path.violation, tolerance)
     return path
 
 
@@ -223,48 +221,17 @@ def lambda_max(
         standardize=standardize,
     )
     _refuse_separation(problem)
-    with _threads().limit(limits=1):
+    with threads().limit(limits=1):
         return _lambda_max(problem)
 
 
 # -- the path of penalties --------------------------------------------------------------------
 
 
-def _given_lambdas(lambdas: ArrayLike) -> FloatArray:
-    penalties = numbers(lambdas, "lambdas")
-    if penalties.ndim != 1 or not penalties.size:
-        raise MismatchError(
-            f"lambdas has the shape {penalties.shape}", expected="a list of penalties"
-        )
-    wrong = penalties[~(np.isfinite(penalties) & (penalties > 0))]
-    if wrong.size:
-        raise MismatchError(f"lambdas holds {wrong[0]}", expected="finite numbers above 0")
-    return np.sort(penalties)[::-1]
-
-
-def _default_lambdas(problem: Problem, n_lambdas: int, min_ratio: float | None) -> FloatArray:
-    if min_ratio is None:
-        n_samples, n_features = len(problem.y), len(problem.columns)
-        min_ratio = 0.01 if n_samples < n_features else 1e-4
-    if n_lambdas < 1 or not 0 < min_ratio < 1:
-        raise MismatchError(
-            f"n_lambdas={n_lambdas}, min_ratio={min_ratio}",
-            expected="1 or more, and a share above 0 and below 1",
-        )
-    # Where no coefficient ever leaves 0 every penalty gives the same model: any start will do.
-    start = _lambda_max(problem) or 1.0
-    return np.geomspace(start, start * min_ratio, n_lambdas)
-
-
 def _lambda_max(problem: Problem) -> float:
     intercept, gammas = _null_model(problem)
     score = (problem.residuals(problem.linear_predictors(intercept, gammas)) @ problem.Z)[0]
-    upward = np.where(problem.upper > 0, score, 0.0)
-    downward = np.where(problem.lower < 0, -score, 0.0)
-    steepest = np.maximum(np.maximum(upward, downward), 0.0)
-    penalised = ~problem.unpenalised
-    l1 = max(problem.alpha, LEAST_MIXING) * problem.share[penalised]
-    return float(np.max(steepest[penalised] / l1, initial=0.0))
+    return least_lambda_of_zeros(problem, score)
 
 
 def _null_model(problem: Problem) -> tuple[FloatArray, FloatArray]:
@@ -285,34 +252,19 @@ def _solve(
     if not problem.Z.shape[1]:
         intercept = logit(problem.weights @ problem.y)
         return np.full(len(lambdas), intercept), np.zeros((len(lambdas), 0))
-    bounded = np.isfinite(problem.lower).any() or np.isfinite(problem.upper).any()
+    bounded = problem.bounded
     if problem.alpha == 0 and not bounded and not problem.unpenalised.any():
         return _solve_ridge(problem, lambdas, tolerance)
-    return _run(problem, lambdas, tolerance, bounded=bool(bounded))
+    return _run(problem, lambdas, tolerance, bounded=bounded)
 
 
 def _solve_ridge(
     problem: Problem, lambdas: FloatArray, tolerance: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Solve in the space of the samples, which ridge's coefficients do not leave.
-
-    With every column divided by the root of its penalty that is the same for all directions, so
-    that the columns can be replaced by their principal components, no more than samples.
-    """
-    roots = np.sqrt(problem.square_share)
-    U, s, V = np.linalg.svd(problem.Z / roots, full_matrices=False)
-    U, s, V = U[:, s > RANK * s[0]], s[s > RANK * s[0]], V[s > RANK * s[0]]
-    ones = np.ones(len(s))
-    components = replace(
-        problem,
-        Z=np.asfortranarray(U * s),
-        share=ones,
-        square_share=ones,
-        lower=-np.inf * ones,
-        upper=np.inf * ones,
-    )
+    """Solve in the space of the samples, which ridge's coefficients do not leave."""
+    components, back = problem.in_components()
     intercepts, gammas = _run(components, lambdas, tolerance, solver="irls-ls")
-    return intercepts, (gammas @ V) / roots
+    return intercepts, gammas @ back
 
 
 def _run(
@@ -343,20 +295,6 @@ def _run(
         warnings.simplefilter("ignore")
         model.fit(problem.Z, problem.y, sample_weight=problem.weights)
     return np.asarray(model.intercept_path_), np.asarray(model.coef_path_)
-
-
-@cache
-def _threads() -> Any:
-    """Return the control of the numerical libraries' threads.
-
-    On cohorts of hundreds of samples several threads are slower than one, many times so when
-    other processes want the same cores. To find the libraries takes a while, so it is done
-    once, when glum has brought its own.
-    """
-    import glum  # noqa: F401
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 def _refuse_separation(problem: Problem) -> None:
@@ -394,8 +332,7 @@ def _path(
 ) -> Path:
     """Return the solutions on the scale of X, and how good they are."""
     eta = problem.linear_predictors(intercepts, gammas)
-    coefficients = np.zeros((len(lambdas), len(problem.columns)))
-    coefficients[:, problem.columns] = gammas / problem.sds
+    coefficients = problem.unstandardised(gammas)
     return Path(
         lambdas=lambdas,
         coefficients=coefficients,
@@ -403,16 +340,3 @@ def _path(
         objective=problem.objective(lambdas, gammas, eta),
         violation=problem.violation(lambdas, gammas, eta),
     )
-
-
-def _warn_of_doubtful(path: Path, tolerance: float) -> None:
-    doubtful = np.count_nonzero(path.violation > SLACK * tolerance)
-    if doubtful:
-        worst = np.argmax(path.violation)
-        warnings.warn(
-            f"{doubtful} of {len(path.lambdas)} penalties were not solved to the tolerance: at "
-            f"lambda={path.lambdas[worst]:.3g} a slope of {path.violation[worst]:.1g} is left. "
-            "Use stronger penalties, or a greater tolerance.",
-            MirriskWarning,
-            stacklevel=3,
-        )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mirrisk.vocabulary import FloatArray
+    from mirrisk.vocabulary import FloatArray, IntArray
 
 SAMPLE = "sample"
 """The first column of a file of clinical data."""
@@ -131,6 +132,86 @@ def numbers(series: pd.Series, where: str = "") -> FloatArray:
                 expected="a finite number, or an empty cell",
             )
     return values
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """The samples of a table that have a row of clinical data, and these rows in their order.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_labelled,)
+        Positions among the table's samples.
+    clinical : DataFrame
+        One row for each, in the same order.
+    notes : tuple of str
+        What was left out.
+    """
+
+    rows: IntArray
+    clinical: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def label(
+    samples: Sequence[str], frame: pd.DataFrame, needed: Sequence[str], where: str = ""
+) -> Labelled:
+    """Match the samples of a table with rows of clinical data, by name.
+
+    Parameters
+    ----------
+    samples : sequence of str
+    frame : DataFrame
+        Indexed by sample, in any order.
+    needed : sequence of str
+        Columns without which a sample is left out.
+    where : str
+        The file of the clinical data, for messages.
+
+    Raises
+    ------
+    MismatchError
+        If no sample has a row with what is needed.
+    NotFoundError
+        If a column is not there.
+    """
+    position = {sample: i for i, sample in enumerate(map(str, frame.index))}
+    matched = [(i, position[s]) for i, s in enumerate(samples) if s in position]
+    if not matched:
+        raise MismatchError(
+            "no sample of the table has a row",
+            where=where,
+            expected=f"rows named like {samples[0]!r}, found rows named like {frame.index[0]!r}"
+            if len(frame)
+            else "at least one row",
+            remedy="check that both files use the same sample names",
+        )
+    known = np.ones(len(frame), dtype=bool)
+    for name in needed:
+        known &= column(frame, name, where).notna().to_numpy()
+    kept = [(i, row) for i, row in matched if known[row]]
+    if not kept:
+        raise MismatchError(f"{' and '.join(needed)}: empty in every sample", where=where)
+    notes = []
+    counts = (
+        (len(samples) - len(matched), "samples of the table without a row"),
+        (len(frame) - len(matched), "rows without a sample in the table"),
+        (len(matched) - len(kept), f"samples without {' and '.join(needed)}"),
+    )
+    for count, what in counts:
+        if count:
+            notes.append(f"left out: {count} {what} ({where})" if where else f"{count} {what}")
+    rows = np.array([i for i, _ in kept], dtype=np.intp)
+    return Labelled(rows, frame.iloc[[row for _, row in kept]], tuple(notes))
+
+
+def classes(series: pd.Series) -> Any:
+    """Return a column of two classes as labels: numbers where all are, else text."""
+    cells = list(series)
+    try:
+        return np.array([float(cell) for cell in cells])
+    except (TypeError, ValueError):
+        return np.array([str(cell) for cell in cells], dtype=object)
 
 
 def clinical_values(
