@@ -239,7 +239,7 @@ def test_file_that_is_no_reference_is_refused_by_name(tmp_path, content, message
 
 NEEDED = (
     "name n unit level specimen cancer protocol median_reads requested keys measured grids sd mean "
-    "covariance profile distance_limit scale_limits normalisers contrast score_grids"
+    "covariance profile distance_limit scale_limits normalisers contrast score_grids samples"
 )
 
 
@@ -625,3 +625,27 @@ def test_sample_has_the_same_bits_alone_in_the_batch_and_shuffled(kind):
     for i in range(12):
         for mine, alone in zip(batch, results(np.array([i])), strict=True):
             np.testing.assert_array_equal(alone[0], mine[i])
+
+
+# -- who it was fitted on -----------------------------------------------------------------------
+
+
+def test_samples_it_was_fitted_on_are_told_again_in_another_unit_and_order():
+    simulated = mirrisk.simulate.cohort("tcga-prad", 60, seed=3).counts
+    half, rest = simulated.iloc[:30], simulated.iloc[30:]
+    mine = Reference.fit(half, unit="counts", name="half", panels="prostate")
+    again = Reference.from_dict(mine.to_dict())
+    assert again.holds(as_expression(half, unit="counts")).all()
+    assert not again.holds(as_expression(rest, unit="counts")).any()
+    cpm = simulated.div(simulated.sum(axis=1), axis=0) * 1e6
+    logs = np.log2(cpm + 1).iloc[::-1, ::-1].rename(index=lambda name: f"renamed {name}")
+    held = again.holds(as_expression(logs, unit="log2"))
+    assert held.tolist() == [False] * 30 + [True] * 30
+
+
+def test_few_mirnas_tell_no_sample():
+    rng = np.random.default_rng(0)
+    values = pd.DataFrame(rng.normal(8, 1, (40, 3)), columns=["miR-21", "miR-34a", "miR-145"])
+    mine = Reference.fit(values, unit="log2", name="few", panels="liver")
+    assert mine.samples == ()
+    assert not mine.holds(as_expression(values, unit="log2")).any()

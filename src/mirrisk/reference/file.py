@@ -56,6 +56,7 @@ def encode(reference: Reference) -> dict[str, Any]:
             "mean": _rounded(profile.mean, 4),
             "sd": _rounded(profile.sd, 4),
         },
+        "samples": list(reference.samples),
         "distance_limit": None if np.isinf(reference.distance_limit) else reference.distance_limit,
         "scale_limits": list(reference.scale_limits),
         "normalisers": [
@@ -152,7 +153,7 @@ def _attributes(content: dict[str, Any]) -> dict[str, Any]:
     found = {k: v for k, v in content.items() if k not in ("format", "privacy")}
     for name, vocabulary in (("unit", Unit), ("level", Level), ("specimen", Specimen)):
         check_choice(name, found[name], get_args(vocabulary))
-    for name in ("keys", "requested", "scale_limits"):
+    for name in ("keys", "requested", "scale_limits", "samples"):
         found[name] = tuple(found[name])
     for name in ("sd", "measured", "mean"):
         found[name] = np.asarray(found[name], dtype=float)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ EXPRESSED_LIMIT = 300
 MIN_SHARE_MEASURED = 0.9
 MIN_SD = 0.1
 FOLDS = 5
+FINGERPRINT = 30
+LEAST_FINGERPRINT = 10
 CPM_TOTAL = 1e6
 
 
@@ -145,6 +148,26 @@ class Profile:
         bottom = row_sums(weight * centred * self.mean)
         enough = seen.sum(axis=1) >= MIN_SHARED
         return np.where(enough, top / np.where(bottom > 0, bottom, 1.0), np.nan)
+
+
+def fingerprints(profile: Profile, logs: FloatArray) -> tuple[str, ...]:
+    """Return what tells a sample again without its values: the order of its commonest miRNAs.
+
+    Of the miRNAs that the profile has most of, the order from the highest to the lowest, hashed:
+    it outlasts another unit, normalisation or column order. Of fewer than ten there is none.
+
+    Parameters
+    ----------
+    profile : Profile
+    logs : ndarray of shape (n_samples, n_keys)
+        Of the profile's miRNAs, on any scale that keeps the order within a sample.
+    """
+    # Rounded as in the file, so that miRNAs of equal medians keep their places.
+    top = np.argsort(-np.round(profile.median, 4), kind="stable")[:FINGERPRINT]
+    if len(top) < LEAST_FINGERPRINT:
+        return ()
+    order = np.argsort(-np.take(logs, top, axis=1), axis=1, kind="stable").astype(np.uint8)
+    return tuple(hashlib.sha256(row.tobytes()).hexdigest()[:16] for row in order)
 
 
 def fit_profile(

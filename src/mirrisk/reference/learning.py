@@ -14,6 +14,7 @@ from mirrisk.expression import MIN_LIBRARY_MIRNAS
 from mirrisk.reference.fitness import (
     SCALE_LIMITS,
     distance_threshold,
+    fingerprints,
     fit_profile,
     out_of_fold_distances,
 )
@@ -69,6 +70,7 @@ def learn(
     )
     position = {key: i for i, key in enumerate(every)}
     part = take_columns(logs, [position[key] for key in profile.keys])
+    known = tuple(sorted(fingerprints(profile, part)))
     logs = profile.composition(part, cohort.reads).correct(logs)
     served = (reference_key(mirna, cohort.level) for mirna in requested)
     columns = _held_columns({*filter(None, served), *keys}, logs, position)
@@ -81,6 +83,7 @@ def learn(
         "requested": tuple(requested),
         **fit_distributions(take_columns(logs, columns))._asdict(),
         "profile": profile,
+        "samples": known,
         "distance_limit": distance_threshold(distances),
         "scale_limits": SCALE_LIMITS,
         "median_reads": None if cohort.reads is None else float(np.median(cohort.reads)),
