@@ -45,6 +45,14 @@ def test_members_share_the_score_by_weight_and_direction_and_mirnas_their_member
     assert alignment.weights.tolist() == [1.0, 1.0, -1.0]
 
 
+def test_weights_per_log2_unit_are_multiplied_by_standard_deviations_and_shares_are_not():
+    sd = {"hsa-miR-409-3p": 0.5, "hsa-miR-409-5p": 2.0, "hsa-miR-34a-5p": 3.0}
+    alignment = lay().per_normal_score(sd)
+    assert alignment.weights.tolist() == [0.5, 2.0, -3.0]  # of +1, +1, -1
+    np.testing.assert_allclose(alignment.shares, [1 / 3, 1 / 3, 1 / 3])
+    assert by_mirna(alignment, "weight")["hsa-miR-21-5p"] == 0.0
+
+
 def test_every_mature_mirna_has_a_slot_in_the_panels_order_and_says_why_it_does_not_count():
     alignment = lay()
     assert tuple(slot.mirna for slot in alignment.slots) == MATURE

@@ -38,6 +38,7 @@ LAYERS = (
     "output",
     "expression",
     "tables",
+    "coefficients",
     "alignment",
     "scoring",
     "reference",

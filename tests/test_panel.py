@@ -23,6 +23,9 @@ COMPLAINTS = {
     "accession_of_another_mirna": (
         "members[0].mirnas[0]: hsa-miR-34a-5p is MIMAT0000255 in miRBase v22, not MIMAT0000076"
     ),
+    "accession_missing": (
+        "members[0].mirnas[0]: hsa-miR-34a-5p is MIMAT0000255 in miRBase v22, which is missing"
+    ),
     "accession_twice": "members[0].mirnas[0] and members[1].mirnas[0]: MIMAT9999999 occurs twice",
     "bad_doi": "members[0].evidence[0].study.doi: not in the form expected, got 'https://doi.org/",
     "bad_pmid": "members[0].evidence[0].study.pmid: not in the form expected, got 'PMID:12345'",
@@ -37,6 +40,9 @@ COMPLAINTS = {
     "evidence_without_study": "members[1].evidence[0]: evidence from a study needs a [study] table",
     "former_name": (
         "members[0].mirnas[0]: MIMAT0000255 is hsa-miR-34a-5p in miRBase v22, not hsa-miR-34a"
+    ),
+    "former_name_without_accession": (
+        "members[0].mirnas[0]: hsa-miR-34a without an accession may be hsa-miR-34a-5p"
     ),
     "id_is_not_file_name": "id is 'liver' but the file is named 'id_is_not_file_name'",
     "id_with_capitals": "id: not in the form expected, got 'Liver'",
@@ -65,6 +71,7 @@ COMPLAINTS = {
     "unknown_relation": "members[0].evidence[0].relation: Input should be 'review'",
     "unknown_specimen": "members[0].specimens[1]: Input should be 'tissue', 'serum' or 'ev'",
     "unknown_status": "members[0].status: Input should be 'consistent', 'adjudicated' or",
+    "unknown_weights_per": "weights_per: Input should be 'normal score' or 'log2 unit', got 'log10",
     "version_of_two_numbers": "version: not in the form expected, got '1.0'",
     "weight_in_quotes": "members[0].weight: Input should be a valid number, got '1.0'",
     "weight_infinite": "members[0].weight: Input should be a finite number",
@@ -168,6 +175,22 @@ def test_digest_of_a_minimal_panel_is_that_of_its_canonical_json() -> None:
         }
     )
     assert panel.digest == "48f5037e64af0995ce939520c57086ff2b9ab3334ce9e68e2fbd383febcebdc5"
+
+
+def test_key_younger_than_the_first_panels_changes_a_digest_only_where_it_is_not_the_default(
+    raw: dict[str, Any],
+) -> None:
+    original = Panel.from_toml(LIVER).digest
+    assert Panel.model_validate(raw | {"weights_per": "normal score"}).digest == original
+    assert Panel.model_validate(raw | {"weights_per": "log2 unit"}).digest != original
+
+
+def test_mirna_outside_the_facts_needs_no_accession_and_two_such_are_no_repetition(
+    raw: dict[str, Any],
+) -> None:
+    names = ("hsa-miR-9001-5p", "hsa-miR-9002-5p")
+    raw["members"][0]["mirnas"] = [{"name": name} for name in names]
+    assert [m.accession for m in Panel.model_validate(raw).members[0].mirnas] == ["", ""]
 
 
 def test_digest_does_not_depend_on_the_order_of_keys(tmp_path: Path, raw: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ summary statistics only, one JSON per cohort, to src/mirrisk/references/.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,8 @@ def primary_tumours(folder: Path, name: str) -> pd.DataFrame:
 def fit(counts: pd.DataFrame, name: str) -> Reference:
     """Fit one cohort's reference, without the contrast to the others."""
     cancer = COHORTS[name]
-    return Reference.fit(counts, unit="counts", name=name, cancer=cancer, protocol=PROTOCOL)
+    fitted = Reference.fit(counts, unit="counts", name=name, cancer=cancer, protocol=PROTOCOL)
+    return replace(fitted, samples=())  # nothing of single patients is shipped, not even hashed
 
 
 def add_contrasts(

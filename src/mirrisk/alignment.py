@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from mirrisk import nomenclature
 from mirrisk.errors import MismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from mirrisk.expression import FeatureIndex
     from mirrisk.panel import AnyPanel, Member, Mirna, Panel
@@ -108,6 +108,22 @@ class Alignment:
     def single_marker(self) -> bool:
         """Whether one member alone carries the panel here."""
         return len(self.member_names) == 1
+
+    def per_normal_score(self, sd: Mapping[str, float]) -> Alignment:
+        """Return the panel with weights that are per log2 unit made weights per normal score.
+
+        A normal score is that of a value's place in the reference: where values are normally
+        distributed, (value - mean) / SD. So w (value - mean) is w SD times the normal score.
+        The shares, which tell the coverage, stay those of the weights as they are written:
+        they must be known of miRNAs that the reference lacks, too.
+
+        Parameters
+        ----------
+        sd : mapping of str to float
+            Standard deviation of each key in the reference, above 0, in log2 units.
+        """
+        slots = (replace(s, weight=s.weight * sd[s.key]) if s.weight else s for s in self.slots)
+        return replace(self, slots=tuple(slots))
 
 
 def reference_key(mirna: str, level: Level) -> str | None:

@@ -426,7 +426,8 @@ def _source(evidence: Evidence) -> str:
     who = " ".join(filter(None, (study.author or study.title, str(study.year or ""))))
     where = f"doi:{study.doi}" if study.doi else (f"PMID {study.pmid}" if study.pmid else "")
     name = ", ".join(filter(None, (who, where)))
-    return f"{name} ({evidence.read} read)" if name else ""
+    read = evidence.read if evidence.read == "not read" else f"{evidence.read} read"
+    return f"{name} ({read})" if name else ""
 
 
 def ordinal(share: float | FloatArray) -> str:

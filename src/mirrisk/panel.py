@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 MATURE_NAME = r"^hsa-(miR|let)-\d+[a-z]*(-\d+)?(-[35]p)?$"
-MIMAT = r"^MIMAT\d{7}$"
+MIMAT = r"^(MIMAT\d{7})?$"
 DOI = r"^(10\.\d{4,9}/\S+)?$"
 PMID = r"^\d*$"
 PANEL_ID = r"^[a-z][a-z0-9_-]*$"
@@ -42,26 +42,47 @@ Doi = Annotated[str, Field(pattern=DOI)]
 StrictBool = Annotated[bool, Field(strict=True)]
 StrictInt = Annotated[int, Field(strict=True)]
 
+WeightsPer = Literal["normal score", "log2 unit"]
+"""What a member's weight is per: see :class:`Panel`."""
+
+ADDED_LATER = ("weights_per",)
+"""Keys younger than the first panels: left to its default, such a key leaves digests as they were.
+"""
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Mirna(_Model):
-    """One mature miRNA of a member: its miRBase v22 name and accession."""
+    """One mature miRNA of a member: its miRBase v22 name and accession.
+
+    The accession may be left out only where mirrisk's own facts do not hold the miRNA.
+    """
 
     name: Annotated[str, Field(pattern=MATURE_NAME)]
-    accession: Annotated[str, Field(pattern=MIMAT)]
+    accession: Annotated[str, Field(pattern=MIMAT)] = ""
 
     @model_validator(mode="after")
     def _accession_is_its_own(self) -> Self:
         known = nomenclature.accession_of(self.name)
         if known is not None and known != self.accession:
-            raise ValueError(f"{self.name} is {known} in miRBase v22, not {self.accession}")
+            given = f"not {self.accession}" if self.accession else "which is missing here"
+            raise ValueError(f"{self.name} is {known} in miRBase v22, {given}")
+        if not self.accession:
+            self._check_name_alone()
+            return self
         current = nomenclature.resolve(self.accession).canonical
         if current is not None and current != self.name:
             raise ValueError(f"{self.accession} is {current} in miRBase v22, not {self.name}")
         return self
+
+    def _check_name_alone(self) -> None:
+        """Refuse a name that without an accession denotes another miRNA, or several."""
+        found = nomenclature.resolve(self.name)
+        meant = found.candidates or tuple(filter(None, [found.canonical]))
+        if meant:
+            raise ValueError(f"{self.name} without an accession may be {' or '.join(meant)}")
 
 
 class Study(_Model):
@@ -171,6 +192,11 @@ class Panel(_Model):
     """A set of members with the endpoint that their evidence is about.
 
     Read one with :func:`mirrisk.load_panel`, or :meth:`Panel.from_toml`.
+
+    ``weights_per`` tells what weights are per. The default is a normal score in the reference:
+    miRNAs of equal weight count equally, however much they vary. Per ``"log2 unit"``, as the
+    coefficients of published scores are, each miRNA's weight is multiplied by its standard
+    deviation in the reference when the panel is laid over it.
     """
 
     schema_version: Literal[1] = Field(alias="schema")
@@ -181,6 +207,7 @@ class Panel(_Model):
     endpoint: Text
     source: Source
     caveats: tuple[Text, ...] = ()
+    weights_per: WeightsPer = "normal score"
     members: Annotated[tuple[Member, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -189,7 +216,8 @@ class Panel(_Model):
         if name is not None:
             raise ValueError(f"member name {name!r} occurs twice")
         for attribute in ("name", "accession"):
-            value = _first_repeated(getattr(mirna, attribute) for _, mirna in self.features())
+            values = (getattr(mirna, attribute) for _, mirna in self.features())
+            value = _first_repeated(filter(None, values))
             if value is not None:
                 places = " and ".join(self._places_of(attribute, value))
                 raise ValueError(
@@ -216,13 +244,26 @@ class Panel(_Model):
             inside the file.
         """
         try:
-            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+            content = path.read_bytes()
         except OSError as error:
             raise NotFoundError(
                 f"this signature file cannot be read: {error.strerror}",
                 where=str(path),
                 remedy="`mirrisk panels list` names the panels that are shipped",
             ) from None
+        return cls.from_content(content, path)
+
+    @classmethod
+    def from_content(cls, content: bytes, path: Path) -> Panel:
+        """Read what a signature file holds, or is to hold, under a path.
+
+        Raises
+        ------
+        InvalidPanelError
+            If it is no TOML, or breaks a rule of signature files.
+        """
+        try:
+            raw = tomllib.loads(content.decode("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InvalidPanelError(
                 f"not TOML: {error}",
@@ -255,7 +296,11 @@ class Panel(_Model):
     @property
     def digest(self) -> str:
         """SHA-256 of the panel's canonical form (sorted-key JSON), the same on every machine."""
-        return digest_of(self.model_dump(mode="json", by_alias=True))
+        content = self.model_dump(mode="json", by_alias=True)
+        for key in ADDED_LATER:
+            if content[key] == type(self).model_fields[key].default:
+                del content[key]
+        return digest_of(content)
 
 
 class AnyPanel(Protocol):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from mirrisk.cli import show
+from mirrisk.cli import options, show
 from mirrisk.vocabulary import Specimen
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from mirrisk.panel import Evidence, Member, Panel, Study
 
-app = typer.Typer(help="List, show and check panels (signatures).", invoke_without_command=True)
+app = typer.Typer(
+    help="List, show, check and import panels (signatures).", invoke_without_command=True
+)
 
 SPECIMENS: tuple[Specimen, ...] = get_args(Specimen)
 
@@ -105,6 +107,7 @@ def _about(panel: "Panel") -> list[tuple[str, "RenderableType"]]:
         ("cancer", panel.cancer),
         ("endpoint", panel.endpoint),
         ("members", f"{len(panel.members)}: {numbers}"),
+        ("weights", f"per {panel.weights_per}" if panel.weights_per != "normal score" else ""),
         ("specimens", specimens_of(panel)),
         ("source", panel.source.citation + doi),
         ("digest", panel.digest),
@@ -132,7 +135,9 @@ def _direction(member: "Member") -> str:
 
 def _about_member(member: "Member") -> list[tuple[str, "RenderableType"]]:
     about = "bone metastasis" if member.bone_specific else "not about bone in particular"
-    mirnas = ", ".join(f"{mirna.name} ({mirna.accession})" for mirna in member.mirnas)
+    mirnas = ", ".join(
+        f"{mirna.name} ({mirna.accession or 'accession unknown'})" for mirna in member.mirnas
+    )
     return [
         ("miRNAs" if len(member.mirnas) > 1 else "miRNA", mirnas),
         ("status", f"{member.status} (basis: {member.basis}), confidence {member.confidence}"),
@@ -192,3 +197,84 @@ def check_panels(
     if bad:
         show.note(f"{bad} of {len(files)} files cannot be used")
         raise typer.Exit(3)
+
+
+@app.command("import")
+def import_panel(
+    coefficients: Annotated[
+        str,
+        typer.Argument(
+            metavar="COEFFICIENTS",
+            help="A table with the columns miRNA and coefficient; optionally unit, cutoff, "
+            "citation, doi, pmid, member.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE", help="The signature file to write (.toml).", show_default=False
+        ),
+    ],
+    cancer: Annotated[
+        str,
+        typer.Option(
+            help="As panels and references have it, such as prostate; a panel is refused "
+            "against references of another cancer.",
+            show_default=False,
+        ),
+    ],
+    panel_id: Annotated[
+        str | None, typer.Option("--id", help="Default: the file's name, which must be the id.")
+    ] = None,
+    title: Annotated[str, typer.Option(help="What results call it.")] = "",
+    endpoint: Annotated[str | None, typer.Option(help="What its risk is a risk of.")] = None,
+    specimen: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="tissue|serum|ev", help="Where it holds; may be repeated. Tissue if omitted."
+        ),
+    ] = None,
+    citation: Annotated[str, typer.Option(help="The publication, if no column names it.")] = "",
+    unit: Annotated[
+        str,
+        typer.Option(
+            help="What coefficients are per: log2, ln, log10, ct, delta_ct, -delta_ct or z."
+        ),
+    ] = "",
+    cutoff: Annotated[
+        float | None, typer.Option(help="As published; recorded, never applied.")
+    ] = None,
+    version: Annotated[str, typer.Option(help="Three numbers.")] = "1.0.0",
+    bone_specific: Annotated[
+        bool, typer.Option("--bone-specific", help="The score is about metastasis to bone.")
+    ] = False,
+    aliases: options.AliasesOption = None,
+) -> None:
+    """Make a panel of a published table of coefficients.
+
+    The ranking of samples by the published sum is nearly kept; its zero point, its scale and
+    its cutoff are not: a score is relative to a reference.
+    """
+    from mirrisk.coefficients import ENDPOINT, id_for, import_coefficients
+    from mirrisk.nomenclature import read_aliases
+    from mirrisk.output import check_targets, write_texts
+
+    check_targets({"--out": out}, {"COEFFICIENTS": coefficients, "--aliases": aliases})
+    imported = import_coefficients(
+        coefficients,
+        panel_id=id_for(out, panel_id),
+        cancer=cancer,
+        title=title,
+        endpoint=endpoint or ENDPOINT,
+        specimens=options.split(specimen) or ("tissue",),
+        citation=citation,
+        unit=unit,
+        cutoff=cutoff,
+        version=version,
+        bone_specific=bone_specific,
+        aliases=read_aliases(aliases) if aliases else None,
+    )
+    write_texts({out: imported.content})
+    for line in (*(f"note: {note}" for note in imported.notes), *imported.next_steps(out)):
+        show.note(line)

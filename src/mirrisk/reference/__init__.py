@@ -21,10 +21,17 @@ from mirrisk.errors import (
 )
 from mirrisk.panel import shipped_panels
 from mirrisk.reference.file import decode, encode, privacy_note, read_json, write_json
-from mirrisk.reference.fitness import Composition, Contrast, Profile, below_detection
+from mirrisk.reference.fitness import (
+    Composition,
+    Contrast,
+    Profile,
+    below_detection,
+    fingerprints,
+)
 from mirrisk.reference.learning import learn
 from mirrisk.reference.measuring import check_kind, composition_of, measure
-from mirrisk.reference.quantiles import LEVELS, QuantileMap
+from mirrisk.reference.normalisers import normalised
+from mirrisk.reference.quantiles import LEVELS, MIN_SD, QuantileMap
 from mirrisk.scoring import CUTOFFS, MIN_COVERAGE, Composite, score_samples
 from mirrisk.signatures import load_signatures
 from mirrisk.tables import as_expression
@@ -74,6 +81,8 @@ class Reference:
         What bounds the fitness of a sample.
     median_reads : float or None
         Usual library size.
+    samples : tuple of str
+        Fingerprints of the samples that it was fitted on, sorted (see :meth:`holds`).
     normalisers : tuple of Normaliser
         What Ct values are normalised by.
     panels : dict of str to str
@@ -103,6 +112,7 @@ class Reference:
     distance_limit: float
     scale_limits: tuple[float, float]
     median_reads: float | None
+    samples: tuple[str, ...] = ()
     normalisers: tuple[Normaliser, ...] = ()
     contrast: Contrast | None = None
     panels: dict[str, str] = field(default_factory=dict)
@@ -311,8 +321,27 @@ class Reference:
         check_kind(self, expression)
         return composition_of(self, expression)
 
+    def holds(self, expression: Expression) -> BoolArray:
+        """Tell which samples the reference was fitted on, or on a copy of theirs.
+
+        A sample is told by the order of its commonest miRNAs, whatever its name and unit. Where
+        other miRNAs are missing than were then it is not told.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_samples,)
+        """
+        if not self.samples:
+            return np.zeros(len(expression), dtype=bool)
+        logs = normalised(expression, self.profile.keys, self.level, self.normalisers)
+        known = frozenset(self.samples)
+        return np.array([f in known for f in fingerprints(self.profile, logs)], dtype=bool)
+
     def lay(self, panel: Panel, index: FeatureIndex) -> tuple[Alignment, Composite]:
         """Lay a panel over a table's columns and this reference.
+
+        Weights per log2 unit become weights per normal score, by the reference's standard
+        deviations.
 
         Raises
         ------
@@ -326,9 +355,15 @@ class Reference:
             reference_keys=self.position,
             index=index,
         )
+        weights = alignment.weights
+        if panel.weights_per == "log2 unit":
+            sd = np.maximum(self.sd, MIN_SD)  # the unit of normal scores beyond the extremes
+            alignment = alignment.per_normal_score(dict(zip(self.keys, sd.tolist(), strict=True)))
+            # Scores do not depend on the scale of weights; the kernel's floor under variances does.
+            weights = alignment.weights / np.abs(alignment.weights).max()
         columns = self.columns(alignment)
         composite = Composite(
-            weights=alignment.weights,
+            weights=weights,
             shares=alignment.shares,
             members=alignment.members,
             mean=self.mean[columns],
