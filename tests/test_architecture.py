@@ -52,6 +52,7 @@ LAYERS = (
     "validation",
     "fitting",
     "simulate",
+    "power",
     FACADE,
     "cli",
     "__main__",

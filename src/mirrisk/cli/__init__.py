@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from mirrisk.cli import names, panels, references, score, show
+from mirrisk.cli import fit, names, panels, references, score, show, update
 from mirrisk.errors import MirriskError, MirriskWarning
 
 BUG = 1
@@ -56,6 +56,8 @@ app = typer.Typer(
     "Start with: mirrisk panels, mirrisk references, mirrisk names TABLE.",
 )
 app.command("score")(score.score)
+app.command("fit")(fit.fit)
+app.command("update")(update.update)
 app.command("names")(names.names)
 app.add_typer(panels.app, name="panels")
 app.add_typer(references.app, name="references")

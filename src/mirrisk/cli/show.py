@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from rich.console import RenderableType
     from rich.style import StyleType
@@ -69,6 +69,11 @@ def plain(text: object) -> str:
         c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}"
         for c in str(text)
     )
+
+
+def plain_lines(text: str) -> str:
+    """Return a text of several lines, each of them plain."""
+    return "\n".join(map(plain, text.splitlines()))
 
 
 def listing(*columns: str, right: Iterable[str] = (), fold: Iterable[str] = ()) -> Table:
@@ -157,3 +162,17 @@ def progress(what: str) -> Iterator[None]:
         timer.cancel()
         timer.join()
         status.stop()
+
+
+@contextmanager
+def counted(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how many of many parts are done."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=stderr(), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done, _total: bar.update(task, completed=done)

@@ -1,1 +1,24 @@
-"""Kernels for models fitted to outcomes: solving, selecting, updating, sample size."""
+"""Panels fitted to the outcomes of one's own cohort, and updated to another's."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mirrisk.fitting.classifier import PanelClassifier
+    from mirrisk.fitting.update import update
+
+_HOME = {"PanelClassifier": "classifier", "update": "update"}
+
+__all__ = ["PanelClassifier", "update"]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        return getattr(import_module(f"mirrisk.fitting.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'mirrisk.fitting' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -157,7 +157,7 @@ def _attributes(content: dict[str, Any]) -> dict[str, Any]:
         found[name] = tuple(found[name])
     for name in ("sd", "measured", "mean"):
         found[name] = np.asarray(found[name], dtype=float)
-    found["grids"] = np.asarray(found["grids"], dtype=float).reshape(len(found["keys"]), -1)
+    found["grids"] = np.asarray(found["grids"], dtype=float).reshape(len(found["keys"]), 101)
     found["covariance"] = _symmetric(found["covariance"])
     count = len(found["keys"])
     if found["grids"].shape != (count, 101) or found["covariance"].shape != (count, count):

@@ -227,13 +227,14 @@ def out_of_fold_distances(
     place[sorted(range(n), key=lambda i: samples[i])] = np.arange(n)
     fold_of = (np.random.default_rng(0).permutation(n) % FOLDS)[place]
     distances = np.full(n, np.nan)
+    position = {key: i for i, key in enumerate(keys)}
     for fold in range(FOLDS):
         held = fold_of == fold
         if not held.any() or (~held).sum() < 2:
             continue
         others = None if reads is None else reads[~held]
         profile = fit_profile(keys, logs[~held], others, sequencing=sequencing)
-        part = take_columns(logs[held], [keys.index(key) for key in profile.keys])
+        part = take_columns(logs[held], [position[key] for key in profile.keys])
         composition = profile.composition(part, None if reads is None else reads[held])
         part = composition.correct(part)
         distances[held] = profile.distance(part, composition.seen)

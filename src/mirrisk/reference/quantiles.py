@@ -55,16 +55,14 @@ class QuantileMap:
     @classmethod
     def from_grid(cls, grid: FloatArray, sd: float, n: int) -> QuantileMap:
         """Build the map from a stored grid."""
-        # A grid ascends: where it steps up, a run of equal quantiles ends.
-        first = np.flatnonzero(np.diff(grid, prepend=-np.inf) > 0)
-        count = np.diff(first, append=len(grid))
-        knots = grid[first]
-        probabilities = (LEVELS[first] + LEVELS[first + count - 1]) / 2
-        probabilities = np.clip(probabilities, 0.5 / n, 1 - 0.5 / n)
+        # A grid ascends: where it steps up, a run of equal quantiles begins.
+        first = np.concatenate([[0], np.flatnonzero(grid[1:] > grid[:-1]) + 1])
+        last = np.append(first[1:] - 1, len(grid) - 1)
+        probabilities = np.clip((LEVELS[first] + LEVELS[last]) / 2, 0.5 / n, 1 - 0.5 / n)
         # Of 50 samples or fewer the ends reach past their neighbours: a plateau, were these kept.
         kept = (probabilities > probabilities[0]) & (probabilities < probabilities[-1])
         kept[[0, -1]] = True
-        return cls(knots[kept], probabilities[kept], max(sd, MIN_SD))
+        return cls(grid[first][kept], probabilities[kept], max(sd, MIN_SD))
 
     def percentile(self, values: FloatArray) -> FloatArray:
         """Return the share of the reference below each value (mid-rank), between 0 and 1."""

@@ -209,9 +209,11 @@ def classes(series: pd.Series) -> Any:
     """Return a column of two classes as labels: numbers where all are, else text."""
     cells = list(series)
     try:
-        return np.array([float(cell) for cell in cells])
+        values = np.array([float(cell) for cell in cells])
     except (TypeError, ValueError):
         return np.array([str(cell) for cell in cells], dtype=object)
+    whole = values.astype(np.int64)
+    return whole if (whole == values).all() else values
 
 
 def clinical_values(

@@ -1,0 +1,289 @@
+"""``mirrisk fit``: a table and outcomes in, a fitted panel out."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from mirrisk.cli import fitted, options, show
+from mirrisk.output import check_targets
+
+if TYPE_CHECKING:
+    from mirrisk.fitting.base import PanelEstimator
+
+NOTHING_FITTED = 4
+
+ABOUT_MODEL = "What is fitted"
+ABOUT_VALIDATION = "How it is validated"
+ABOUT_FILE = "What the file says"
+
+
+def fit(
+    table: options.TableArgument,
+    labels: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="Outcomes and covariates: a row per sample, the first column is sample.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        str, typer.Option(metavar="FILE", help="The fitted panel (JSON).", show_default=False)
+    ],
+    outcome: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Of two classes; the second in order is the event."),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Follow-up, for a survival outcome (with --event)."),
+    ] = None,
+    event: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="0 censored, 1 event, 2 death without it."),
+    ] = None,
+    horizon: Annotated[
+        float | None,
+        typer.Option(metavar="TIME", help="The probability is that of an event until then."),
+    ] = None,
+    death: Annotated[
+        Literal["event", "competes"],
+        typer.Option(
+            help="What code 2 is: an event like any other (metastasis-free survival), or what "
+            "prevents one (time to metastasis)."
+        ),
+    ] = "event",
+    panel: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID|FILE",
+            help="Panel of the literature whose directions count.",
+            rich_help_panel=ABOUT_MODEL,
+        ),
+    ] = None,
+    candidates: Annotated[
+        str | None,
+        typer.Option(
+            metavar="panel|all|A,B",
+            help="miRNAs to choose from: the panel's (if one is named), all, or by name.",
+            rich_help_panel=ABOUT_MODEL,
+        ),
+    ] = None,
+    directions: Annotated[
+        Literal["constrain", "prefer", "ignore"],
+        typer.Option(
+            help="Of the literature: no coefficient against them; half the penalty along them; "
+            "or no matter.",
+            rich_help_panel=ABOUT_MODEL,
+        ),
+    ] = "constrain",
+    covariates: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="Clinical columns of --labels that are part of the model, unpenalised.",
+            rich_help_panel=ABOUT_MODEL,
+        ),
+    ] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="The patient of each sample, where patients have several.",
+            rich_help_panel=ABOUT_MODEL,
+        ),
+    ] = None,
+    rule: Annotated[
+        Literal["min", "one_se"],
+        typer.Option(
+            help="The penalty of the least deviance, or the strongest within a standard error.",
+            rich_help_panel=ABOUT_MODEL,
+        ),
+    ] = "min",
+    stability: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="PAIRS",
+            help="Pairs of halves for stability selection; 0 for none.",
+            rich_help_panel=ABOUT_MODEL,
+        ),
+    ] = 50,
+    sensitivity: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Target of the low cutoff.", rich_help_panel=ABOUT_MODEL),
+    ] = 0.9,
+    specificity: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Target of the high cutoff.", rich_help_panel=ABOUT_MODEL),
+    ] = 0.9,
+    accept_small: Annotated[
+        bool,
+        typer.Option(
+            "--accept-small",
+            help="Fit even to fewer than 10 events or non-events; the file says so.",
+            rich_help_panel=ABOUT_MODEL,
+        ),
+    ] = False,
+    repeats: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Of nested cross-validation, which fits anew in every fold; 0 for none.",
+            rich_help_panel=ABOUT_VALIDATION,
+        ),
+    ] = 10,
+    folds: Annotated[int, typer.Option(min=2, rich_help_panel=ABOUT_VALIDATION)] = 5,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Of folds and halves: one seed, one result.",
+            rich_help_panel=ABOUT_VALIDATION,
+        ),
+    ] = 0,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            metavar="N", help="Processes; -1 for all cores.", rich_help_panel=ABOUT_VALIDATION
+        ),
+    ] = -1,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keep finished folds there, and go on from them when the command is repeated.",
+            rich_help_panel=ABOUT_VALIDATION,
+        ),
+    ] = None,
+    id: Annotated[  # noqa: A002 - the word of panels
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="Of the fitted panel; if omitted the name of the file.",
+            rich_help_panel=ABOUT_FILE,
+        ),
+    ] = None,
+    title: Annotated[str | None, typer.Option(metavar="TEXT", rich_help_panel=ABOUT_FILE)] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="What is predicted, in words; if omitted the name of the column.",
+            rich_help_panel=ABOUT_FILE,
+        ),
+    ] = None,
+    cohort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What to call the cohort; if omitted the name of TABLE.",
+            rich_help_panel=ABOUT_FILE,
+        ),
+    ] = None,
+    unit: options.UnitOption = None,
+    specimen: options.SpecimenOption = "tissue",
+    level: options.LevelOption = None,
+    orientation: options.OrientationOption = None,
+    library_size: options.LibrarySizeOption = None,
+    duplicates: options.DuplicatesOption = None,
+    aliases: options.AliasesOption = None,
+    undetermined: options.UndeterminedOption = "missing",
+    limit: options.LimitOption = None,
+    sheet: options.SheetOption = None,
+    layer: options.LayerOption = None,
+    assemble: options.AssembleOption = None,
+) -> None:
+    """Fit a panel to the outcomes of your own cohort, and validate it by nested cross-validation.
+
+    An elastic net on normal scores, with a reference learned from the cohort, calibrated and cut
+    off out of fold. The file is scored with: mirrisk score TABLE --panel FILE. Exit code 4:
+    nothing predicts the outcome; nothing was written.
+
+    Research use only.
+    """
+    _check_outcome(outcome, time, event, horizon)
+    inputs = {"TABLE": table, "--labels": labels, "--aliases": aliases, "--panel": panel}
+    check_targets({"--out": out, "--checkpoint": checkpoint}, inputs)
+    names = fitted.Names.of(id, title, endpoint or outcome or event, cohort, table, out)
+    how = options.TableOptions(
+        unit,
+        level,
+        specimen,
+        orientation,
+        library_size,
+        duplicates,
+        aliases,
+        undetermined=undetermined,
+        limit=limit,
+        sheet=sheet,
+        layer=layer,
+        assemble=assemble,
+    )
+    settings: dict[str, Any] = {
+        "panel": panel,
+        "candidates": _candidates(candidates, panel),
+        "directions": directions,
+        "covariates": options.split([covariates]) if covariates else (),
+        "rule": rule,
+        "accept_small": accept_small,
+        "random_state": seed,
+    }
+    chosen = [name for name in (outcome, time, event, groups) if name]
+    with show.progress("Reading"):
+        samples, labelled = fitted.read_cohort(how, table, labels, chosen, settings["covariates"])
+    patients = None if groups is None else labelled.clinical[groups].to_numpy()
+    if outcome is not None:
+        from mirrisk.fitting import PanelClassifier
+        from mirrisk.tables.clinical import classes, column
+
+        settings |= {"sensitivity": sensitivity, "specificity": specificity}
+        estimator: PanelEstimator = PanelClassifier(**settings)
+        y = classes(column(labelled.clinical, outcome, labels))
+    else:
+        from mirrisk.fitting import PanelSurvival
+        from mirrisk.tables.clinical import column, numbers
+
+        estimator = PanelSurvival(horizon=horizon, death=death, **settings)
+        y = fitted.follow_up(
+            numbers(column(labelled.clinical, str(time), labels), labels),
+            numbers(column(labelled.clinical, str(event), labels), labels),
+        )
+    with show.progress("Fitting"):
+        final = fitted.with_stability(estimator, stability, jobs).fit(samples, y, patients)
+    show.stderr().print(show.bullets(samples.expression.notes + labelled.notes))
+    if final.panel_ is None:
+        fitted.print_summary(final.summary_)
+        show.note("nothing was written: there is no panel to write")
+        raise typer.Exit(NOTHING_FITTED)
+    result = final.export(**names.__dict__)
+    if repeats:
+        validation = fitted.validated(
+            estimator, samples, y, patients, folds, repeats, seed, jobs, checkpoint
+        )
+        result = fitted.with_validation(result, validation)
+    result.save(out)
+    fitted.print_panel(result, final.summary_, out)
+
+
+def _check_outcome(
+    outcome: str | None, time: str | None, event: str | None, horizon: float | None
+) -> None:
+    if outcome is None and time is None and event is None:
+        raise typer.BadParameter("no outcome: --outcome COLUMN, or --time COLUMN --event COLUMN")
+    if outcome is not None and (time is not None or event is not None):
+        raise typer.BadParameter("--outcome or --time with --event, not both")
+    if outcome is None and (time is None or event is None):
+        raise typer.BadParameter("--time and --event go together")
+    if outcome is None and horizon is None:
+        raise typer.BadParameter("no --horizon: a probability of an event until when?")
+    if outcome is not None and horizon is not None:
+        raise typer.BadParameter("--horizon is for --time and --event")
+
+
+def _candidates(named: str | None, panel: str | None) -> Any:
+    if named in ("panel", "all"):
+        return named
+    if named is not None:
+        return options.split([named])
+    return "all" if panel is None else "panel"

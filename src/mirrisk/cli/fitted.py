@@ -1,0 +1,192 @@
+"""What the commands that make fitted panels have in common: cohorts, names, what is shown."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mirrisk.cli import options, show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mirrisk.fitting.base import PanelEstimator
+    from mirrisk.fitting.cohort import Cohort
+    from mirrisk.fitting.report import Summary
+    from mirrisk.model import FittedPanel
+    from mirrisk.tables.clinical import Labelled
+
+OF_PATIENTS = ("risks", "assignment", "warnings")
+"""Parts of a validation that tell of single patients: they do not go into a file to be shared."""
+
+HEADLINES = 2
+"""Lines of a validation's words that say what it found, before what went wrong in its fits."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a fitted panel's file says of it."""
+
+    id: str
+    title: str
+    endpoint: str
+    cohort: str
+
+    @classmethod
+    def of(
+        cls,
+        id: str | None,  # noqa: A002 - the word of panels
+        title: str | None,
+        endpoint: str | None,
+        cohort: str | None,
+        table: str,
+        out: str,
+    ) -> "Names":
+        """Take what was given, else the names of files and columns."""
+        from mirrisk.model import check_identity
+        from mirrisk.panel import PANEL_ID
+
+        stem = Path(out).name.split(".")[0].lower().replace(" ", "-")
+        named = id or stem
+        check_identity("id", named, PANEL_ID)
+        what = endpoint or "outcome"
+        name = cohort or ("a cohort" if table == "-" else Path(table).name.split(".")[0])
+        return cls(named, title or f"Fitted to {what} in {name}", what, name)
+
+
+def read_cohort(
+    how: options.TableOptions,
+    table: str,
+    labels: str,
+    needed: "Sequence[str]",
+    covariates: "Sequence[str]",
+) -> "tuple[Cohort, Labelled]":
+    """Read a table and the clinical data of its samples; those without an outcome are left out."""
+    from mirrisk.fitting.cohort import Cohort
+    from mirrisk.tables.clinical import clinical_values, label, read_clinical
+
+    clinical = read_clinical(labels)  # what is small is read first
+    expression = how.read(table)
+    labelled = label(expression.samples, clinical, needed, labels)
+    names = tuple(covariates)
+    values, _ = clinical_values(
+        labelled.clinical if names else None,
+        names,
+        [expression.samples[row] for row in labelled.rows],
+        labels,
+    )
+    import numpy as np
+
+    everyone = np.full((len(expression), len(names)), np.nan)
+    everyone[labelled.rows] = values
+    return Cohort(expression, everyone, names).take(labelled.rows), labelled
+
+
+def follow_up(time: Any, event: Any) -> Any:
+    """Put follow-up and event codes into the one array that survival estimators take."""
+    import numpy as np
+
+    y = np.empty(len(time), dtype=[("event", float), ("time", float)])
+    y["event"], y["time"] = event, time
+    return y
+
+
+def with_stability(estimator: "PanelEstimator", pairs: int, jobs: int) -> Any:
+    """Return the estimator for the final fit, which alone pays for stability selection."""
+    from sklearn.base import clone
+
+    return clone(estimator).set_params(stability=pairs, n_jobs=jobs)
+
+
+def validated(
+    estimator: "PanelEstimator",
+    cohort: "Cohort",
+    y: Any,
+    groups: Any,
+    folds: int,
+    repeats: int,
+    seed: int,
+    jobs: int,
+    checkpoint: str | None,
+) -> Any:
+    """Validate by nested cross-validation, showing how far it is."""
+    from mirrisk.validation.resampling import nested_cv
+
+    with show.counted("Validating", folds * repeats) as progress:
+        return nested_cv(
+            estimator.set_params(audit=False, repeats=1),
+            cohort,
+            y,
+            groups=groups,
+            folds=folds,
+            repeats=repeats,
+            seed=seed,
+            n_jobs=jobs,
+            progress=progress,
+            checkpoint=checkpoint,
+        )
+
+
+def with_validation(panel: "FittedPanel", validation: Any) -> "FittedPanel":
+    """Write a validation into a panel's report, without what tells of single patients."""
+    kept = {k: v for k, v in validation.to_dict().items() if k not in OF_PATIENTS}
+    said = str(validation).splitlines()[:HEADLINES]
+    failed = len(validation.failures)
+    if failed:
+        said.append(f"{failed} of {validation.folds * validation.repeats} fits failed")
+    report = {**panel.report, "validation": {**kept, "said": said}}
+    return replace(panel, report=report)
+
+
+def print_summary(summary: "Summary") -> None:
+    """Print what a fit found."""
+    show.stderr().print(str(summary), soft_wrap=True)
+
+
+def print_panel(panel: "FittedPanel", summary: "Summary", out: str) -> None:
+    """Print a fitted panel: its members, what it is worth, where it was written."""
+    console = show.stdout() if show.stdout_is_terminal() else show.stderr()
+    console.print(show.heading(f"{panel.id} {panel.version}  {show.plain(panel.title)}"))
+    console.print(show.facts(about(panel)))
+    console.print()
+    console.print(members(panel))
+    console.print()
+    console.print(show.heading("Fit"))
+    console.print(show.bullets(str(summary).splitlines()))
+    validation = panel.report.get("validation")
+    if validation:
+        console.print()
+        console.print(show.heading("Validation"))
+        console.print(show.bullets(validation["said"]))
+    console.print()
+    console.print(show.heading("Caveats"))
+    console.print(show.bullets(panel.caveats))
+    console.print(f"written: {show.plain(out)}", style="dim", soft_wrap=True)
+
+
+def about(panel: "FittedPanel") -> "Iterator[tuple[str, str]]":
+    """Yield what a fitted panel is."""
+    reference = panel.reference
+    yield "endpoint", panel.endpoint
+    yield "cancer", panel.cancer or "not stated"
+    yield "model", panel.link.kind
+    kind = ", ".join((reference.specimen, reference.level, reference.unit))
+    yield "reference", f"{reference.name}: {reference.n} samples, {kind}"
+    yield "digest", panel.digest
+
+
+def members(panel: "FittedPanel") -> Any:
+    """Return a table of a fitted panel's miRNAs and covariates."""
+    rows = show.listing(
+        "miRNA", "coefficient", "selected", "literature", "member", fold=("member",),
+        right=("coefficient", "selected"),
+    )  # fmt: skip
+    for term in panel.terms:
+        often = "" if term.frequency is None else f"{term.frequency:.0%}"
+        direction = (term.claim.risk_when or "contested") if term.claim else "-"
+        member = "" if term.member == term.mirna else term.member
+        rows.add_row(term.mirna, f"{term.coefficient:+.3f}", often, direction, show.plain(member))
+    for covariate in panel.covariates:
+        rows.add_row(
+            show.plain(covariate.name), f"{covariate.coefficient:+.3f}", "", "clinical", ""
+        )
+    return rows

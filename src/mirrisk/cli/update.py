@@ -1,0 +1,129 @@
+"""``mirrisk update``: a panel and a new cohort in, the panel updated as far as it must be."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mirrisk.cli import options, show
+from mirrisk.output import check_targets
+
+if TYPE_CHECKING:
+    from mirrisk.fitting.update import Updated
+
+
+def update(
+    table: options.TableArgument,
+    panel: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|ID",
+            help="A fitted panel (model.json), or one of the literature (with --reference).",
+            show_default=False,
+        ),
+    ],
+    labels: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="Outcomes and covariates: a row per sample, the first column is sample.",
+            show_default=False,
+        ),
+    ],
+    outcome: Annotated[
+        str,
+        typer.Option(
+            metavar="COLUMN",
+            help="Of two classes; the second in order is the event.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        str, typer.Option(metavar="FILE", help="The updated panel (JSON).", show_default=False)
+    ],
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            metavar="cohort|ID|FILE",
+            help="cohort: the table's own, for samples made by another protocol than the panel's; "
+            "a panel of the literature needs one.",
+        ),
+    ] = None,
+    alpha: Annotated[float, typer.Option(min=0, max=1, help="Level of the closed test.")] = 0.05,
+    accept_small: Annotated[
+        bool,
+        typer.Option("--accept-small", help="Update even on fewer than 10 events or non-events."),
+    ] = False,
+    id: Annotated[  # noqa: A002 - the word of panels
+        str | None,
+        typer.Option(metavar="ID", help="Of the updated panel; the original's with -updated."),
+    ] = None,
+    version: Annotated[str, typer.Option(metavar="VERSION")] = "1.0.0",
+    cohort: Annotated[str, typer.Option(metavar="NAME", help="What reports call the cohort.")] = "",
+    unit: options.UnitOption = None,
+    specimen: options.SpecimenOption = "tissue",
+    level: options.LevelOption = None,
+    orientation: options.OrientationOption = None,
+    library_size: options.LibrarySizeOption = None,
+    duplicates: options.DuplicatesOption = None,
+    aliases: options.AliasesOption = None,
+    undetermined: options.UndeterminedOption = "missing",
+    limit: options.LimitOption = None,
+    sheet: options.SheetOption = None,
+    layer: options.LayerOption = None,
+    assemble: options.AssembleOption = None,
+) -> None:
+    """Update a panel on a new cohort, only as far as the cohort asks for it.
+
+    The closed test chooses among the panel as it is, a new intercept, a new intercept and slope,
+    and new coefficients; all likelihoods and tests are printed and kept in the file.
+
+    Research use only.
+    """
+    inputs = {"TABLE": table, "--labels": labels, "--panel": panel, "--aliases": aliases}
+    check_targets({"--out": out}, inputs)
+    how = options.TableOptions(
+        unit,
+        level,
+        specimen,
+        orientation,
+        library_size,
+        duplicates,
+        aliases,
+        undetermined=undetermined,
+        limit=limit,
+        sheet=sheet,
+        layer=layer,
+        assemble=assemble,
+    )
+    from mirrisk import fitting
+    from mirrisk.catalog import load_panel
+    from mirrisk.model import FittedPanel
+    from mirrisk.tables.clinical import column, read_clinical
+
+    original = load_panel(panel)  # what is small is read first
+    clinical = read_clinical(labels)
+    outcomes = column(clinical, outcome, labels)
+    needs = isinstance(original, FittedPanel) and bool(original.covariates)
+    with show.progress("Updating"):
+        expression = how.read(table)
+        updated = fitting.update(
+            original,
+            expression,
+            outcomes.reindex(list(expression.samples)),
+            covariates=clinical if needs else None,
+            reference=reference,
+            alpha=alpha,
+            accept_small=accept_small,
+            id=id,
+            version=version,
+            cohort_name=cohort,
+        )
+        updated.panel.save(out)
+    _print(updated, out)
+
+
+def _print(updated: "Updated", out: str) -> None:
+    console = show.stdout() if show.stdout_is_terminal() else show.stderr()
+    console.print(show.plain_lines(str(updated)), soft_wrap=True)
+    console.print(f"digest {updated.panel.digest}", style="dim", soft_wrap=True)
+    console.print(f"written: {show.plain(out)}", style="dim", soft_wrap=True)

@@ -1,0 +1,228 @@
+"""A cohort to fit on: the expression of its samples beside their clinical covariates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+from mirrisk.arrays import take_columns
+from mirrisk.errors import InvalidTableError, MismatchError, NotFoundError, did_you_mean
+from mirrisk.expression import Expression, index_features
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mirrisk.vocabulary import BoolArray, FloatArray, IntArray, Specimen, Unit
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Samples with their expression and clinical covariates, in one order.
+
+    Attributes
+    ----------
+    expression : Expression
+    covariates : ndarray of shape (n_samples, n_covariates)
+        As given; NaN where not known.
+    names : tuple of str
+        Of the covariates.
+    """
+
+    expression: Expression
+    covariates: FloatArray
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.expression)
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """Names of the samples."""
+        return self.expression.samples
+
+    def take(self, rows: IntArray | BoolArray) -> Cohort:
+        """Return some samples, in the order asked for; one taken twice gets another name."""
+        chosen = np.arange(len(self))[rows]
+        expression = self.expression
+        sizes = expression.library_size
+        return replace(
+            self,
+            expression=replace(
+                expression,
+                values=expression.values[chosen],
+                samples=_distinct([expression.samples[row] for row in chosen]),
+                library_size=None if sizes is None else np.asarray(sizes)[chosen],
+            ),
+            covariates=self.covariates[chosen],
+        )
+
+    @classmethod
+    def of_columns(
+        cls,
+        values: FloatArray,
+        columns: Sequence[str],
+        samples: Sequence[str],
+        *,
+        covariates: Sequence[str],
+        unit: Unit,
+        specimen: Specimen,
+    ) -> Cohort:
+        """Divide the columns of one table into miRNAs and covariates.
+
+        Raises
+        ------
+        NotFoundError
+            If a covariate is no column.
+        """
+        place = _places(covariates, columns)
+        rest = [i for i in range(len(columns)) if i not in set(place)]
+        index = index_features(tuple(columns[i] for i in rest))
+        expression = Expression(
+            take_columns(values, rest), _distinct(samples), index, unit, specimen
+        )
+        return cls(expression, take_columns(values, place), tuple(covariates))
+
+    @classmethod
+    def of_expression(
+        cls, expression: Expression, clinical: pd.DataFrame | None, covariates: Sequence[str]
+    ) -> Cohort:
+        """Put a table that was read beside the clinical columns of its samples.
+
+        Parameters
+        ----------
+        expression : Expression
+        clinical : DataFrame, optional
+            One row per sample, named as in the table, in any order; others are left out.
+        covariates : sequence of str
+            Its columns that count.
+
+        Raises
+        ------
+        NotFoundError
+            If a covariate is no column, or a sample has no row.
+        InvalidTableError
+            If samples have two rows, or a covariate is no number.
+        """
+        if not covariates:
+            return cls(expression, np.empty((len(expression), 0)), ())
+        if clinical is None:
+            raise NotFoundError(
+                f"no clinical columns were given, but {', '.join(covariates)} wanted",
+                expected="clinical=, a frame with the samples' names as its index",
+            )
+        frame = clinical.set_axis(clinical.index.map(str), axis=0)
+        _places(covariates, list(map(str, frame.columns)))
+        if not frame.index.is_unique:
+            twice = frame.index[frame.index.duplicated()][0]
+            raise InvalidTableError(f"sample {twice!r} has several rows", where="clinical columns")
+        absent = [sample for sample in expression.samples if sample not in frame.index]
+        if absent:
+            raise NotFoundError(
+                f"no row for {len(absent)} of {len(expression)} samples, such as {absent[0]!r}",
+                where="clinical columns",
+                expected="one row per sample of the table",
+                remedy="add the rows (with empty cells where nothing is known)",
+            )
+        part = frame.loc[list(expression.samples), list(covariates)]
+        require_numbers(part, covariates)
+        return cls(expression, part.to_numpy(dtype=np.float64, na_value=np.nan), tuple(covariates))
+
+
+def require_numbers(frame: pd.DataFrame, covariates: Sequence[str]) -> None:
+    """Refuse covariates that hold text; numbers and booleans pass.
+
+    Raises
+    ------
+    InvalidTableError
+    """
+    for name in covariates:
+        if name not in frame.columns:
+            continue  # told where columns are looked for
+        column = frame[name]
+        if isinstance(column, pd.DataFrame):
+            raise InvalidTableError(f"several columns are named {name!r}", expected="one")
+        kind = column.dropna().infer_objects()
+        if not (is_numeric_dtype(kind) or is_bool_dtype(kind)) and len(kind):
+            raise InvalidTableError(
+                f"covariate {name!r} holds {str(kind.iloc[0])!r}",
+                where=f"sample {kind.index[0]!s}",
+                expected="numbers",
+                remedy="encode it as numbers: 0 and 1 for two categories, a column of 0 and 1 for "
+                "each further one",
+            )
+
+
+def require_variation(values: FloatArray, names: Sequence[str]) -> None:
+    """Refuse covariates that tell nothing: constant ones, or without a single value.
+
+    Raises
+    ------
+    InvalidTableError
+    """
+    for column, name in zip(values.T, names, strict=True):
+        known = column[~np.isnan(column)]
+        if not np.isfinite(known).all():
+            raise InvalidTableError(f"covariate {name!r} holds an infinite value")
+        if not len(known) or np.ptp(known) == 0:
+            what = f"is {known[0]:g} in every sample" if len(known) else "has no value"
+            raise InvalidTableError(
+                f"covariate {name!r} {what}",
+                expected="a column that differs between samples",
+                remedy="leave it out",
+            )
+
+
+def outcome_in_order(y: object, X: object) -> None:
+    """Refuse labels by name whose order is not that of the table's samples.
+
+    scikit-learn goes by position; where both carry names, names that disagree are a mistake.
+
+    Raises
+    ------
+    MismatchError
+    """
+    if not isinstance(y, pd.Series):
+        return
+    if isinstance(X, pd.DataFrame):
+        samples = list(X.index)
+    elif isinstance(X, Expression | Cohort):
+        samples = list(X.samples)
+    else:
+        return
+    labels = [label if isinstance(X, pd.DataFrame) else str(label) for label in y.index]
+    if labels != samples and set(labels) == set(samples):
+        raise MismatchError(
+            "y and X name the same samples in different orders",
+            where=f"first sample {labels[0]!r} in y, {samples[0]!r} in X",
+            expected="one order",
+            remedy="give y.loc[X.index]",
+        )
+
+
+def _places(covariates: Sequence[str], columns: Sequence[str]) -> list[int]:
+    if len(set(covariates)) < len(covariates):
+        raise MismatchError("a covariate is named twice", where=", ".join(covariates))
+    for name in covariates:
+        if name not in columns:
+            raise NotFoundError(
+                f"no column {name!r}" + did_you_mean(name, columns),
+                where="covariates",
+                expected="names of clinical columns",
+            )
+    return [columns.index(name) for name in covariates]
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Tell repetitions of a name apart: samples of a bootstrap are drawn several times."""
+    if len(set(names)) == len(names):
+        return tuple(names)
+    seen: dict[str, int] = {}
+    told = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        told.append(name if seen[name] == 1 else f"{name} (draw {seen[name]})")
+    return tuple(told)

@@ -1,0 +1,385 @@
+"""The whole of a logistic fit: from a cohort and its outcomes to a fitted panel with its report."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mirrisk.errors import MirriskWarning, MismatchError
+from mirrisk.fitting.audit import audit_directions, compare_with_curated, curated_scores
+from mirrisk.fitting.calibration import Calibration, ChosenCutoffs, calibrate, choose_cutoffs
+from mirrisk.fitting.directions import Design
+from mirrisk.fitting.folds import make_folds
+from mirrisk.fitting.predictors import Predictors
+from mirrisk.fitting.report import caveats, cutoff_report, described, provenance, tuning_report
+from mirrisk.fitting.sample_size import supported
+from mirrisk.fitting.selection import select_on_halves
+from mirrisk.fitting.tuning import Grid, fit_at, tune
+from mirrisk.model import Cutoffs, FittedPanel, Link
+from mirrisk.reference.learning import MIN_SAMPLES
+from mirrisk.validation.logistic import SeparatedError, fit_logistic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mirrisk.fitting.candidates import Candidates
+    from mirrisk.fitting.cohort import Cohort
+    from mirrisk.fitting.directions import Directions
+    from mirrisk.fitting.selection import Selection
+    from mirrisk.fitting.tuning import Model, Rule, Tuning
+    from mirrisk.panel import Panel
+    from mirrisk.vocabulary import FloatArray, IntArray
+
+LEAST_EVENTS = 10
+"""Fewer events, or fewer non-events, tell next to nothing about any miRNA."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to fit; see :class:`mirrisk.fitting.classifier.PanelClassifier`."""
+
+    directions: Directions = "constrain"
+    mixings: Sequence[float] = (0.1, 0.5, 1.0)
+    n_penalties: int = 30
+    min_ratio: float = 0.05
+    mixing: float | None = None
+    penalty: float | None = None
+    folds: int = 5
+    repeats: int = 3
+    rule: Rule = "min"
+    sensitivity: float = 0.9
+    specificity: float = 0.9
+    stability: int = 0
+    audit: bool = True
+    accept_small: bool = False
+    seed: int = 0
+    n_jobs: int = 1
+
+    @property
+    def held(self) -> bool:
+        """Whether mixing and penalty are given, so that nothing is tuned.
+
+        Raises
+        ------
+        MismatchError
+            If one is given without the other.
+        """
+        if (self.mixing is None) != (self.penalty is None):
+            raise MismatchError(
+                f"mixing={self.mixing}, penalty={self.penalty}",
+                expected="both, to hold them, or none, to tune them",
+            )
+        return self.mixing is not None
+
+
+@dataclass(frozen=True, eq=False)
+class LogisticFit:
+    """What a logistic fit gave.
+
+    Attributes
+    ----------
+    predictors : Predictors
+    tuning : Tuning
+    model : Model
+    calibration : Calibration
+    panel : FittedPanel or None
+        None where nothing predicts the outcome better than its frequency.
+    frequency : float
+        Of the event.
+    report : dict
+        Plain types.
+    """
+
+    predictors: Predictors
+    tuning: Tuning
+    model: Model
+    calibration: Calibration
+    panel: FittedPanel | None
+    frequency: float
+    report: dict[str, Any]
+
+
+def fit_logistic_panel(
+    cohort: Cohort,
+    y: FloatArray,
+    candidates: Candidates,
+    settings: Settings,
+    *,
+    panel: Panel | None = None,
+    cancer: str | None = None,
+    groups: IntArray | None = None,
+    classes: tuple[str, str] = ("0", "1"),
+) -> LogisticFit:
+    """Fit, tune, calibrate, cut off, audit.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    y : ndarray of shape (n_samples,)
+        0 and 1.
+    candidates : Candidates
+    settings : Settings
+    panel : Panel, optional
+        Of the literature.
+    cancer : str, optional
+    groups : ndarray of shape (n_samples,), optional
+        Number of the patient of each sample, from 0.
+    classes : (str, str)
+        What no event and the event are called.
+
+    Raises
+    ------
+    MismatchError
+        On too few events or non-events, covariates that separate the classes, and settings out
+        of range.
+
+    Warns
+    -----
+    MirriskWarning
+        Of a cohort that is too small for its candidates, and of a model without any miRNA.
+    """
+    events = check_events(y, accept_small=settings.accept_small)
+    other, event = classes
+    held = settings.held
+    predictors = Predictors.learn(
+        cohort, candidates, panel, cancer=cancer, accept_small=settings.accept_small
+    )
+    check_covariates(predictors, y)
+    count = len(predictors.covariates)
+    design = Design.of(predictors.candidates.signs, settings.directions, count)
+    folds = make_folds(
+        y, groups, folds=settings.folds, repeats=settings.repeats, seed=settings.seed
+    )
+    # Features and gaps are those of the whole cohort in every inner fold: no outcome has a part
+    # in them, so that the held-out deviance is no better for it.
+    tuning = tune(
+        predictors.values,
+        predictors.joint.mean,
+        y,
+        design,
+        _grid(predictors, y, design, settings),
+        folds,
+        rule=settings.rule,
+        n_jobs=settings.n_jobs,
+    )
+    model = fit_at(predictors.values, y, design, tuning.mixing, tuning.penalty)
+    calibration, cutoffs = _calibrated(tuning, y, settings)
+    support = supported(len(y), events, int(design.count))
+    if not support.sufficient:
+        warnings.warn(str(support), MirriskWarning, stacklevel=3)
+    selection = _selection(cohort, y, groups, predictors, tuning, settings)
+    report = {
+        "outcome": {"kind": "binary", "event": event, "other": other},
+        **described(predictors, len(y), events, support),
+        "accepted_small": is_small(y),
+        "directions": settings.directions,
+        "tuning": tuning_report(tuning, settings.rule, settings.repeats, held=held),
+        "calibration": calibration._asdict(),
+        "cutoffs": cutoff_report(cutoffs, settings.sensitivity, settings.specificity),
+        "stability": None if selection is None else selection.to_dict(),
+        "provenance": provenance(predictors, panel, settings.seed),
+    }
+    if settings.audit:
+        report["audit"] = _audit(predictors, y, model, tuning, settings)
+        if panel is not None:
+            scores = curated_scores(predictors, panel)
+            report["comparison"] = compare_with_curated(panel, scores, tuning.etas, y, folds)
+    fitted = _panel(predictors, model, calibration, cutoffs, selection, report, cancer)
+    return LogisticFit(predictors, tuning, model, calibration, fitted, float(y.mean()), report)
+
+
+def check_events(y: FloatArray, *, accept_small: bool) -> int:
+    """Refuse fewer than 10 events or non-events, and return the number of events.
+
+    Raises
+    ------
+    MismatchError
+    """
+    events = int((y == 1).sum())
+    others = len(y) - events
+    if min(events, others) < LEAST_EVENTS and not accept_small:
+        what = f"{events} events" if events < LEAST_EVENTS else f"{others} non-events"
+        raise MismatchError(
+            f"{what} among {len(y)} samples: too few to fit anything to",
+            expected=f"at least {LEAST_EVENTS} events and {LEAST_EVENTS} non-events",
+            remedy="add samples, score with a panel of the literature instead, or accept what "
+            "comes of it: --accept-small (in Python: accept_small=True)",
+        )
+    return events
+
+
+def is_small(y: FloatArray) -> bool:
+    """Tell whether a cohort is below the least size."""
+    events = int((y == 1).sum())
+    return min(events, len(y) - events) < LEAST_EVENTS or len(y) < MIN_SAMPLES
+
+
+def check_covariates(predictors: Predictors, y: FloatArray) -> None:
+    """Refuse covariates, which bear no penalty, without finite coefficients of their own.
+
+    Raises
+    ------
+    MismatchError
+    """
+    if not predictors.covariates:
+        return
+    values = predictors.values[:, predictors.clinical]
+    design = np.column_stack([np.ones(len(y)), values])
+    names = ", ".join(predictors.covariates)
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        raise MismatchError(
+            "a covariate follows from the others (or from them and a constant)",
+            where=names,
+            remedy="leave one out: of columns of 0 and 1 for all categories, any",
+        )
+    try:
+        fit_logistic(design, y)
+    except SeparatedError:
+        raise MismatchError(
+            "the covariates separate the classes: no finite coefficients are optimal",
+            where=names,
+            remedy="leave out the covariate that the outcome was defined by, or merge rare "
+            "categories",
+        ) from None
+
+
+def _grid(predictors: Predictors, y: FloatArray, design: Design, settings: Settings) -> Grid:
+    if settings.mixing is not None and settings.penalty is not None:
+        return Grid.held(settings.mixing, settings.penalty)
+    return Grid.of(
+        predictors.values,
+        y,
+        design,
+        settings.mixings,
+        n_penalties=settings.n_penalties,
+        min_ratio=settings.min_ratio,
+    )
+
+
+def _calibrated(
+    tuning: Tuning, y: FloatArray, settings: Settings
+) -> tuple[Calibration, ChosenCutoffs]:
+    """Learn from predictors of samples that the fit had not seen.
+
+    Each repeat has a say in the calibration, which is about single models; a sample counts once.
+    Cutoffs need one predictor per sample: the mean.
+    """
+    known = ~np.isnan(tuning.etas)
+    seen = known.any(axis=0)
+    if len(np.unique(y[seen])) < 2:
+        raise MismatchError(
+            "no event, or no non-event, could be predicted out of fold: there are too few of them",
+            expected="two or more of each, of different patients",
+        )
+    weights = known / np.maximum(known.sum(axis=0), 1)
+    outcomes = np.broadcast_to(y, known.shape)
+    calibration = calibrate(tuning.etas[known], outcomes[known], weights[known])
+    mean = np.nanmean(tuning.etas[:, seen], axis=0)
+    cutoffs = choose_cutoffs(
+        mean, y[seen], sensitivity=settings.sensitivity, specificity=settings.specificity
+    )
+    return calibration, cutoffs
+
+
+def _selection(
+    cohort: Cohort,
+    y: FloatArray,
+    groups: IntArray | None,
+    predictors: Predictors,
+    tuning: Tuning,
+    settings: Settings,
+) -> Selection | None:
+    if not settings.stability:
+        return None
+
+    def coefficients(part: Predictors, outcome: FloatArray) -> FloatArray:
+        design = Design.of(part.candidates.signs, settings.directions, len(part.covariates))
+        return fit_at(part.values, outcome, design, tuning.mixing, tuning.penalty).coefficients
+
+    return select_on_halves(
+        cohort,
+        y,
+        np.arange(len(y)) if groups is None else groups,
+        predictors.candidates,
+        coefficients,
+        pairs=settings.stability,
+        seed=settings.seed,
+        n_jobs=settings.n_jobs,
+    )
+
+
+def _audit(
+    predictors: Predictors,
+    y: FloatArray,
+    model: Model,
+    tuning: Tuning,
+    settings: Settings,
+) -> dict[str, Any]:
+    free = model
+    if settings.directions != "ignore" and predictors.candidates.signs.any():
+        ignoring = Design.of(predictors.candidates.signs, "ignore", len(predictors.covariates))
+        free = fit_at(predictors.values, y, ignoring, tuning.mixing, tuning.penalty)
+    audit = audit_directions(
+        predictors,
+        y,
+        model.coefficients,
+        free.coefficients,
+        objective=model.objective,
+        objective_unconstrained=free.objective,
+    )
+    return {"directions": settings.directions, **audit.to_dict()}
+
+
+def _panel(
+    predictors: Predictors,
+    model: Model,
+    calibration: Calibration,
+    cutoffs: ChosenCutoffs,
+    selection: Selection | None,
+    report: dict[str, Any],
+    cancer: str | None,
+) -> FittedPanel | None:
+    """Make what is kept of a fit; None, with a warning, where it predicts nothing."""
+    frequencies = None if selection is None else selection.frequencies
+    terms, covariates, features = predictors.terms(model.coefficients, frequencies)
+    report["selected"] = [term.mirna for term in terms]
+    if not model.coefficients.any() or calibration.slope == 0:
+        why = (
+            "no candidate is left at the best penalty"
+            if not model.coefficients.any()
+            else "out of fold its predictions do not rise with the outcome"
+        )
+        report["null"] = f"nothing predicts the outcome better than its frequency: {why}"
+        warnings.warn(report["null"], MirriskWarning, stacklevel=4)
+        return None
+    if not terms:
+        warnings.warn(
+            "no miRNA is left at the best penalty: the covariates alone predict",
+            MirriskWarning,
+            stacklevel=4,
+        )
+    joint = predictors.joint.part(features)
+    return FittedPanel(
+        id="fitted",
+        version="0.0.0",
+        title="A fitted panel",
+        cancer=cancer,
+        endpoint="not stated",
+        caveats=caveats(report),
+        reference=predictors.reference.restricted([term.key for term in terms]),
+        terms=terms,
+        covariates=covariates,
+        mean=joint.mean,
+        covariance=joint.covariance,
+        link=Link("logistic", *calibration),
+        cutoffs=Cutoffs(
+            cutoffs.low,
+            cutoffs.high,
+            low_means=f"sensitivity {cutoffs.sensitivity} out of fold above it",
+            high_means=f"specificity {cutoffs.specificity} out of fold below it",
+        ),
+        report=report,
+    )

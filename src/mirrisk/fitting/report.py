@@ -1,0 +1,225 @@
+"""The report of a fit: plain types for the file, sentences for a reader."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mirrisk.fitting.candidates import count_reasons
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mirrisk.fitting.calibration import ChosenCutoffs
+    from mirrisk.fitting.predictors import Predictors
+    from mirrisk.fitting.sample_size import Support
+    from mirrisk.fitting.tuning import Tuning
+    from mirrisk.panel import Panel
+    from mirrisk.validation.interval import Proportion
+
+TOOLS = ("mirrisk", "numpy", "scipy", "scikit-learn", "glum")
+"""Whose versions a fit depends on."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a fit found: ``content`` as plain types, in words as a string."""
+
+    content: dict[str, Any]
+
+    def __str__(self) -> str:
+        return "\n".join(_sentences(self.content))
+
+
+def described(predictors: Predictors, n: int, events: int, support: Support) -> dict[str, Any]:
+    """Tell what a model was fitted to, and what the cohort supports."""
+    candidates = predictors.candidates
+    return {
+        "n": n,
+        "events": events,
+        "candidates": {
+            "count": len(candidates),
+            "with_direction": int((candidates.signs != 0).sum()),
+            "left_out": count_reasons(predictors.left_out),
+            "panel_left_out": candidates.left_out,
+        },
+        "covariates": list(predictors.covariates),
+        "imputed_share": float(np.isnan(predictors.observed).mean()),
+        "unlike_the_others": sum(map(bool, predictors.measured.unfit)),
+        "notes": list(predictors.measured.notes),
+        "sample_size": {
+            "said": str(support),
+            "supported_parameters": support.parameters,
+            "parameters": support.required.parameters,
+            "required_n": support.required.n,
+            "shortfall": support.shortfall,
+            "criteria": {c.aim: c.n for c in support.required.criteria},
+            "nagelkerke": support.required.nagelkerke,
+            "assumed": support.assumed,
+        },
+    }
+
+
+def tuning_report(tuning: Tuning, rule: str, repeats: int, *, held: bool) -> dict[str, Any]:
+    """Tell which penalty was chosen, and how."""
+    mixing, penalty = tuning.at
+    return {
+        "held": held,
+        "mixing": tuning.mixing,
+        "penalty": tuning.penalty,
+        "rule": None if held else rule,
+        "mixings": list(tuning.grid.mixings),
+        "penalties": tuning.grid.penalties.shape[1],
+        "at_weakest": bool(not held and penalty == tuning.grid.penalties.shape[1] - 1),
+        "folds": tuning.folds,
+        "repeats": repeats,
+        "skipped_folds": tuning.skipped,
+        "deviance": float(tuning.deviance[mixing, penalty]),
+        "deviance_error": float(tuning.error[mixing, penalty]),
+        # The strongest penalty of a path leaves no candidate in.
+        "deviance_without_mirnas": None if held else float(tuning.deviance[mixing, 0]),
+    }
+
+
+def cutoff_report(cutoffs: ChosenCutoffs, sensitivity: float, specificity: float) -> dict[str, Any]:
+    """Tell what the cutoffs were chosen for, and what they achieve out of fold."""
+    return {
+        "low": cutoffs.low,
+        "high": cutoffs.high,
+        "target_sensitivity": sensitivity,
+        "target_specificity": specificity,
+        "sensitivity": _proportion(cutoffs.sensitivity),
+        "specificity": _proportion(cutoffs.specificity),
+        "merged": cutoffs.merged,
+    }
+
+
+def provenance(predictors: Predictors, panel: Panel | None, seed: int) -> dict[str, Any]:
+    """Tell what a fit can be repeated with."""
+    reference = predictors.reference
+    return {
+        "panel": None
+        if panel is None
+        else {"id": panel.id, "version": panel.version, "digest": panel.digest},
+        "unit": reference.unit,
+        "level": reference.level,
+        "specimen": reference.specimen,
+        "seed": seed,
+        "versions": {tool: version(tool) for tool in TOOLS},
+    }
+
+
+def caveats(report: dict[str, Any]) -> tuple[str, ...]:
+    """Return what everyone who is shown a score of the panel should know."""
+    first = (
+        f"Fitted on {report['n']} samples with {report['events']} events; what it is worth in "
+        "other patients is not known before it was validated in them."
+    )
+    said = [first]
+    if report["sample_size"]["shortfall"]:
+        said.append(report["sample_size"]["said"])
+    if report["accepted_small"]:
+        said.append("The cohort is below the least size for a fit; that was accepted.")
+    return tuple(said)
+
+
+def _proportion(share: Proportion) -> dict[str, Any]:
+    return {**asdict(share), "estimate": share.estimate}
+
+
+# -- in words ---------------------------------------------------------------------------------
+
+
+def _sentences(report: dict[str, Any]) -> Iterator[str]:
+    outcome = report["outcome"]
+    yield (
+        f"{report['n']} samples, {report['events']} with the event ({outcome['event']}; "
+        f"not: {outcome['other']})."
+    )
+    if report["accepted_small"]:
+        yield "The cohort is below the least size for a fit; that was accepted."
+    yield from _of_candidates(report)
+    yield report["sample_size"]["said"]
+    yield from _of_tuning(report["tuning"])
+    if "null" in report:
+        yield f"No panel: {report['null']}."
+    else:
+        names = ", ".join(report["selected"]) or "none"
+        yield f"Selected miRNAs ({len(report['selected'])}): {names}."
+        yield from _of_cutoffs(report["cutoffs"])
+    yield from _of_audit(report.get("audit"))
+    if report.get("comparison"):
+        yield report["comparison"]["said"]
+    yield from _of_stability(report["stability"])
+
+
+def _of_candidates(report: dict[str, Any]) -> Iterator[str]:
+    found = report["candidates"]
+    told = f"{found['with_direction']} of them with a direction of the literature"
+    if report["provenance"]["panel"] is None:
+        told = "no panel of the literature was given, so that no direction counts"
+    yield f"Candidates: {found['count']} miRNAs, {told} (directions: {report['directions']})."
+    if found["left_out"]:
+        told = "; ".join(f"{count} {why}" for why, count in found["left_out"].items())
+        yield f"Left out: {told}."
+    if found["panel_left_out"]:
+        told = "; ".join(f"{name} ({why})" for name, why in found["panel_left_out"].items())
+        yield f"Of the panel no candidates: {told}."
+    if report["covariates"]:
+        yield f"Covariates, not penalised: {', '.join(report['covariates'])}."
+    if report["unlike_the_others"]:
+        yield f"{report['unlike_the_others']} samples look unlike the others; they were kept."
+    for note in report["notes"]:
+        yield f"{note[0].upper()}{note[1:]}."
+
+
+def _of_tuning(tuning: dict[str, Any]) -> Iterator[str]:
+    how = "held as given" if tuning["held"] else f"chosen by {tuning['rule']}"
+    skipped = f", {tuning['skipped_folds']} skipped" if tuning["skipped_folds"] else ""
+    yield (
+        f"Mixing {tuning['mixing']:g}, penalty {tuning['penalty']:.4g} ({how}; "
+        f"{tuning['folds']} folds in {tuning['repeats']} repeats{skipped})."
+    )
+
+
+def _of_cutoffs(cutoffs: dict[str, Any]) -> Iterator[str]:
+    told = [
+        f"{name} {share['estimate']:.2f} ({share['count']}/{share['of']}, 95% CI "
+        f"{share['low']:.2f} to {share['high']:.2f})"
+        for name, share in (
+            ("sensitivity", cutoffs["sensitivity"]),
+            ("specificity", cutoffs["specificity"]),
+        )
+    ]
+    yield f"Out of fold: not low has {told[0]}, not high {told[1]}."
+    if cutoffs["merged"]:
+        yield "The targets of the cutoffs crossed: both are their midpoint."
+
+
+def _of_audit(audit: dict[str, Any] | None) -> Iterator[str]:
+    if audit is None or not audit["terms"]:
+        return
+    if audit["opposed"]:
+        yield (
+            "Without regard to the literature these would be fitted against its direction: "
+            f"{', '.join(audit['opposed'])} (objective {audit['objective']:.4f}, without regard "
+            f"{audit['objective_unconstrained']:.4f})."
+        )
+    else:
+        yield "Without regard to the literature none would be fitted against its direction."
+    if audit["negative_shares"]:
+        yield f"Negative share of the variance: {', '.join(audit['negative_shares'])}."
+
+
+def _of_stability(stability: dict[str, Any] | None) -> Iterator[str]:
+    if stability is None:
+        return
+    bound = stability["false_selections_at_most"]
+    most = "" if bound is None else f", of which at most {bound:.2g} expected no better than chance"
+    yield (
+        f"Selected by {stability['threshold']:.0%} of {2 * stability['pairs']} halves or more: "
+        f"{', '.join(stability['stable']) or 'none'}{most}."
+    )

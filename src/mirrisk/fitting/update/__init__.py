@@ -1,0 +1,229 @@
+"""Update a panel on a new cohort, only as far as the cohort asks for it.
+
+Before a model is fitted anew on few patients, the closed test asks whether an existing one holds
+in them (see :mod:`mirrisk.fitting.closed_test`). What comes of it is a fitted panel again.
+``start`` makes a model of what is updated, ``cohort`` the numbers of the new samples, ``apply``
+tests and makes the panel, with the cutoffs of ``cutoffs``; ``result`` says what came of it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mirrisk.catalog import load_panel
+from mirrisk.errors import MirriskWarning
+from mirrisk.fitting.labels import aligned_labels
+from mirrisk.fitting.logistic import check_events, is_small
+from mirrisk.fitting.sample_size import supported
+from mirrisk.fitting.update.apply import apply, choose
+from mirrisk.fitting.update.cohort import Observed, UpdateCohort
+from mirrisk.fitting.update.result import Updated, against_literature, caveats, report
+from mirrisk.fitting.update.start import starting_model
+from mirrisk.model import FittedPanel, check_identity
+from mirrisk.panel import PANEL_ID, VERSION, Panel
+from mirrisk.reference import COHORT
+from mirrisk.tables import as_expression
+from mirrisk.validation.discrimination import auc_interval
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from mirrisk.catalog import PanelLike
+    from mirrisk.fitting.closed_test import ClosedTest
+    from mirrisk.fitting.sample_size import Support
+    from mirrisk.reference import Reference
+    from mirrisk.vocabulary import Specimen, Unit
+
+__all__ = ["Updated", "update"]
+
+
+def update(
+    panel: PanelLike,
+    X: object,
+    y: object,
+    *,
+    covariates: pd.DataFrame | None = None,
+    reference: Reference | str | Path | None = None,
+    alpha: float = 0.05,
+    accept_small: bool = False,
+    id: str | None = None,  # noqa: A002  (the name that the file has for it)
+    version: str = "1.0.0",
+    unit: Unit | None = None,
+    specimen: Specimen | None = None,
+    cohort_name: str = "",
+) -> Updated:
+    """Choose by the closed test how far a panel must be updated for a cohort, and do it.
+
+    The original model, a new intercept (recalibration in the large), a new intercept and slope
+    (logistic recalibration) and new coefficients throughout (revision) are compared. What a
+    sample lacks is estimated from what it has, as it is when the panel is scored.
+
+    Parameters
+    ----------
+    panel : FittedPanel, Panel, str or Path
+        A fitted panel of a binary outcome, or one of the literature. The latter gives a score,
+        no log odds: of it there is no original model to keep, and the procedure starts at
+        logistic recalibration of the score.
+    X : Expression, DataFrame, or what else :func:`mirrisk.tables.as_expression` takes
+        The new cohort.
+    y : Series, or array-like of shape (n_samples,)
+        The outcome: two values, of which the second in sorted order is the event. A Series is
+        matched by the samples' names, in any order. Samples without a value are left out.
+    covariates : DataFrame, optional
+        The clinical columns that the panel needs, indexed by sample.
+    reference : "cohort", or for a panel of the literature also Reference, str or Path
+        A fitted panel brings its own; ``"cohort"`` replaces it by that of the new cohort, for
+        samples made by another protocol. "Original" then means the old coefficients on the new
+        normal scores. A panel of the literature needs one.
+    alpha : float, default 0.05
+        The level of the procedure: the original is given up wrongly with this probability.
+    accept_small : bool, default False
+        Update even on fewer than 10 events or non-events; the report says so.
+    id : str, optional
+        Of the updated panel; default the original's with ``-updated``.
+    version : str, default "1.0.0"
+    unit, specimen
+        As for :func:`mirrisk.read`.
+    cohort_name : str, optional
+        What reports call the cohort.
+
+    Returns
+    -------
+    Updated
+        Its ``panel`` keeps the cutoffs of the original as long as the coefficients stay; new
+        coefficients get new ones (sensitivity 0.9, specificity 0.9).
+
+    Raises
+    ------
+    MismatchError
+        If the panel predicts survival, y does not belong to the samples or has one class, too
+        few samples are left, or events and non-events are separated.
+    InvalidReferenceError
+        If a panel of the literature comes without a reference, or none can be learned.
+
+    Warns
+    -----
+    MirriskWarning
+        Where the cohort is too small for the parameters that were estimated.
+
+    References
+    ----------
+    Vergouwe Y, Nieboer D, Oostenbrink R, et al. A closed testing procedure to select an
+    appropriate method for updating prediction models. Stat Med 2017;36:4529-4539.
+    doi:10.1002/sim.7179
+    """
+    original = load_panel(panel)
+    name = f"{original.id}-updated" if id is None else id
+    check_identity("id", name, PANEL_ID)
+    check_identity("version", version, VERSION)
+    expression = as_expression(X, unit=unit, specimen=specimen)
+    labels = aligned_labels(y, expression.samples)
+    start = starting_model(
+        original,
+        expression,
+        covariates=covariates,
+        reference=reference,
+        cohort_name=cohort_name,
+        accept_small=accept_small,
+    )
+    observed = Observed.of(start, expression, covariates)
+    reasons = np.array(observed.reasons(labels.values), dtype=object)
+    usable = np.asarray(reasons == "", dtype=bool)
+    check_events(labels.values[usable], accept_small=accept_small)
+    cohort = UpdateCohort.of(start, observed, usable, labels.values)
+    fitted = isinstance(original, FittedPanel)
+    own_reference = isinstance(reference, str) and reference == COHORT
+    test, fallback = choose(cohort, alpha, of_log_odds=fitted)
+    made, unseen = apply(start, cohort, test, keep_cutoffs=fitted)
+    auc, support = auc_interval(cohort.y, cohort.log_odds), _support(test)
+    auc_revised = None if unseen is None else auc_interval(cohort.y, unseen)
+    left_out = {
+        str(why): tuple(np.array(expression.samples, dtype=object)[reasons == why])
+        for why in dict.fromkeys(reasons[~usable])
+    }
+    small, opposed = is_small(cohort.y), _opposed(made)
+    if support is not None and not support.sufficient:
+        warnings.warn(str(support), MirriskWarning, stacklevel=2)
+    return Updated(
+        panel=replace(
+            made,
+            id=name,
+            version=version,
+            title=f"{original.title}, updated" + (f" on {cohort_name}" if cohort_name else ""),
+            caveats=(
+                *original.caveats,
+                *caveats(test, support, left_out, opposed, small=small),
+            ),
+            report=report(
+                original,
+                test,
+                auc,
+                auc_revised,
+                support,
+                left_out,
+                classes=(labels.other, labels.event),
+                small=small,
+                cohort_name=cohort_name,
+                own_reference=own_reference,
+            ),
+        ),
+        original=original,
+        test=test,
+        auc=auc,
+        auc_revised=auc_revised,
+        support=support,
+        left_out=left_out,
+        accepted_small=small,
+        notes=(
+            *expression.notes,
+            *labels.notes,
+            *observed.notes,
+            *_notes(original, cohort, opposed, own_reference=own_reference),
+            *fallback,
+        ),
+    )
+
+
+def _support(test: ClosedTest) -> Support | None:
+    """Return what the cohort supports; an intercept alone is counted as one parameter."""
+    if test.chosen == "original":
+        return None
+    return supported(test.n, test.events, max(1, len(test.coefficients) - 1))
+
+
+def _opposed(panel: FittedPanel) -> list[str]:
+    """Return the miRNAs whose coefficient has the sign that the literature does not expect."""
+    return [
+        term.mirna
+        for term in panel.terms
+        if term.claim is not None and term.coefficient * term.claim.sign < 0
+    ]
+
+
+def _notes(
+    original: Panel | FittedPanel, cohort: UpdateCohort, opposed: list[str], *, own_reference: bool
+) -> list[str]:
+    notes = []
+    if isinstance(original, Panel):
+        notes.append(
+            "A panel of the literature gives a score, no log odds: there is no original model to "
+            "keep, and the procedure starts at logistic recalibration of the score."
+        )
+    elif own_reference:
+        notes.append(
+            "The new cohort's own reference replaces the panel's: the original is the old "
+            "coefficients on the new normal scores."
+        )
+    absent = int((~cohort.estimable).sum())
+    if absent:
+        notes.append(
+            f"{absent} of {len(cohort.features)} predictors were not measured in the new cohort, "
+            "or do not vary in it: a revision is without them."
+        )
+    return [*notes, against_literature(opposed)] if opposed else notes

@@ -1,0 +1,486 @@
+"""The optimism of measures that were taken on the samples that a model was learned from.
+
+Harrell's bootstrap: a model learned from a bootstrap sample is judged there and on the cohort;
+the mean difference is the optimism of the apparent measure. The .632 estimate weighs the apparent
+measure with that of the samples outside of each bootstrap sample; .632+ moves the weight towards
+the latter as overfitting grows.
+
+References
+----------
+Harrell FE, Lee KL, Mark DB. Multivariable prognostic models. Stat Med 1996;15:361-387.
+doi:10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4
+
+Efron B, Tibshirani R. Improvements on cross-validation: the .632+ bootstrap method. Journal of
+the American Statistical Association 1997;92:548-560. doi:10.1080/01621459.1997.10474007
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+import threadpoolctl
+
+from mirrisk.errors import MirriskError, MismatchError
+from mirrisk.validation.checkpoint import journal
+from mirrisk.validation.fingerprint import fingerprint
+from mirrisk.validation.parallel import (
+    Failure,
+    GatheredWarning,
+    Outcome,
+    account,
+    failures,
+    gathered,
+    plain,
+    recorded_warnings,
+    run_tasks,
+)
+from mirrisk.validation.samples import (
+    Cohort,
+    cohort,
+    finite_risk,
+    fit_on,
+    from_json,
+    json_number,
+    json_numbers,
+    risk_of,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike
+
+    from mirrisk.validation.parallel import Progress
+    from mirrisk.vocabulary import FloatArray, IntArray
+
+Predict: TypeAlias = Callable[[Any, Any], Any]
+"""Takes a fitted model and samples, and returns what the metrics are given as risk."""
+
+Metric: TypeAlias = Callable[[Any, Any], float]
+"""A measure of outcomes (0 and 1) and risks."""
+
+OUTSIDE = 0.632
+"""Share of the samples that a bootstrap sample holds, on average of large cohorts."""
+
+
+class _Bootstrap(NamedTuple):
+    rows: IntArray
+    seed: list[int]
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """A measure on the samples that the model was learned from, and freed of its optimism.
+
+    Attributes
+    ----------
+    name : str
+    apparent : float
+        Of the model of the whole cohort, on the cohort.
+    training, test : float
+        Means over bootstrap models: on their bootstrap sample, and on the cohort.
+    optimism : float
+        ``training - test``; negative for measures that are better when lower.
+    corrected : float
+        ``apparent - optimism`` (Harrell).
+    monte_carlo_error : float
+        Standard error of the optimism for the number of bootstraps; says nothing of how sure
+        the measure is.
+    outside : float
+        Mean over bootstrap models on the samples outside of their bootstrap sample.
+    no_information : float
+        What the model of the whole cohort would have, did outcome and risk have nothing to do
+        with each other.
+    overfitting : float
+        How far `outside` is on the way from `apparent` to `no_information`, 0 to 1.
+    estimate_632, estimate_632_plus : float
+    used, used_outside : int
+        Bootstraps that gave the measure. Outside of a bootstrap sample there may be samples of
+        one class only.
+    """
+
+    name: str
+    apparent: float
+    training: float
+    test: float
+    optimism: float
+    corrected: float
+    monte_carlo_error: float
+    outside: float
+    no_information: float
+    overfitting: float
+    estimate_632: float
+    estimate_632_plus: float
+    used: int
+    used_outside: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types; NaN becomes None."""
+        return {
+            name: json_number(value) if isinstance(value, float) else value
+            for name, value in vars(self).items()
+        }
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: apparent {self.apparent:.3f}, optimism {self.optimism:+.3f}, "
+            f"corrected {self.corrected:.3f}, .632 {self.estimate_632:.3f}, "
+            f".632+ {self.estimate_632_plus:.3f}"
+        )
+
+
+@dataclass(frozen=True)
+class Optimism:
+    """Measures freed of their optimism.
+
+    Attributes
+    ----------
+    label : str
+        What was repeated in each bootstrap, in the caller's words.
+    n, events, patients : int
+        Samples, samples with the event, and patients.
+    bootstraps : int
+        Asked for, failures among them.
+    seed : int or None
+        None where the caller drew the bootstraps.
+    stratified : bool
+        Whether each bootstrap has as many patients with an event as the cohort.
+    redrawn : int
+        Bootstraps that were drawn anew because they lacked events or non-events.
+    measures : tuple of Corrected
+    failures : tuple of Failure
+        Bootstraps without a model; they are left out, not drawn anew.
+    warnings : tuple of GatheredWarning
+        What the fits warned of.
+    """
+
+    label: str
+    n: int
+    events: int
+    patients: int
+    bootstraps: int
+    seed: int | None
+    stratified: bool
+    redrawn: int
+    measures: tuple[Corrected, ...]
+    failures: tuple[Failure, ...]
+    warnings: tuple[GatheredWarning, ...]
+
+    def __getitem__(self, name: str) -> Corrected:
+        for measure in self.measures:
+            if measure.name == name:
+                return measure
+        raise KeyError(name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types; NaN becomes None."""
+        return {
+            "label": self.label,
+            "n": self.n,
+            "events": self.events,
+            "patients": self.patients,
+            "bootstraps": self.bootstraps,
+            "seed": self.seed,
+            "stratified": self.stratified,
+            "redrawn": self.redrawn,
+            "measures": [measure.to_dict() for measure in self.measures],
+            "failures": plain(self.failures),
+            "warnings": plain(self.warnings),
+        }
+
+    def __str__(self) -> str:
+        kind = "stratified bootstraps" if self.stratified else "bootstraps"
+        label = f" ({self.label})" if self.label else ""
+        head = f"{self.bootstraps} {kind}{label}, n = {self.n}, {self.events} events"
+        lines = [head, *map(self._line, self.measures)]
+        if self.redrawn:
+            lines.append(f"{self.redrawn} bootstraps of one class were drawn anew")
+        return "\n".join(lines + account(self.failures, self.bootstraps, self.warnings))
+
+    def _line(self, measure: Corrected) -> str:
+        fits = self.bootstraps - len(self.failures)
+        undefined = fits - measure.used
+        return f"{measure}; not defined in {undefined} of {fits}" if undefined else str(measure)
+
+
+def optimism(
+    estimator: Any,
+    metrics: Mapping[str, Metric],
+    X: Any,
+    y: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    n: int = 200,
+    indices: ArrayLike | None = None,
+    stratified: bool = False,
+    seed: int,
+    label: str = "",
+    predict: Predict = risk_of,
+    n_jobs: int | None = None,
+    progress: Progress | None = None,
+    checkpoint: str | Path | None = None,
+) -> Optimism:
+    """Free measures of a model of the optimism of having been learned from the same samples.
+
+    Parameters
+    ----------
+    estimator
+        As in scikit-learn, with ``predict_proba`` or ``decision_function``. What its ``fit``
+        does is what is corrected for: an estimator with a penalty that was tuned before leaves
+        the optimism of tuning in; say so in `label`. A ``fit`` with a parameter `groups` is
+        given the patient of each sample (the sample itself without `groups`), so that its own
+        cross-validation does not find copies of a patient on both sides.
+    metrics : mapping of str to callable
+        ``metric(y, risk)``, by name. In a bootstrap, one that raises an error or is not finite is
+        left out and counted.
+    X, y, groups, n_jobs, progress, checkpoint
+        As for :func:`mirrisk.validation.resampling.nested_cv`; with groups, patients are drawn
+        with all of their samples.
+    n : int, default 200
+        Bootstraps.
+    indices : array-like of int of shape (bootstraps, n_samples), optional
+        Rows of each bootstrap, from 0, instead of drawing them.
+    stratified : bool, default False
+        Draw patients with and without an event separately, each as many as there are.
+    seed : int
+        Of the draws, and of every parameter ``random_state`` that is None.
+    label : str, optional
+        What the estimator repeats, for the result: "tuned penalty held", "all repeated".
+    predict : callable, optional
+        ``predict(model, X)`` gives the risks that the metrics take; the default is the
+        probability of an event, or else the decision function. A calibration slope takes log
+        odds better from the model than from a probability that is rounded to 1.
+
+    Returns
+    -------
+    Optimism
+
+    Raises
+    ------
+    MismatchError
+        If the inputs are not of the same samples, or the indices not rows of them.
+    CheckpointError
+        If the checkpoint is of another run.
+    MirriskError
+        If all fits fail. An error of the fit on the whole cohort, and of a metric there, is
+        raised as it is.
+
+    Notes
+    -----
+    A bootstrap without events or without non-events is drawn anew: no model can be learned from
+    it. One whose fit fails is left out and named: to draw it anew would choose bootstraps that
+    suit the estimator. Of the caller's indices nothing is drawn anew; those of one class fail.
+
+    The no-information value is the mean of the metric over all cyclic shifts of the shuffled
+    outcomes against the risks: 0.5 for the AUC, and the mean over all pairs of outcome and risk
+    for the Brier score, both exactly.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.metrics import roc_auc_score
+    >>> X = np.random.default_rng(1).normal(size=(60, 8))
+    >>> y = X[:, 0] + np.random.default_rng(2).normal(size=60) > 0
+    >>> result = optimism(LogisticRegression(), {"AUC": roc_auc_score}, X, y, n=50, seed=1)
+    >>> result["AUC"].corrected < result["AUC"].apparent
+    True
+    """
+    data = cohort(X, y, groups)
+    rows, redrawn = _draw(data, n, stratified, seed) if indices is None else _given(indices, data)
+    apparent, warned = _apparent(estimator, metrics, data, predict, seed)
+    tasks = [_Bootstrap(drawn, [seed, number + 1]) for number, drawn in enumerate(rows)]
+    run = {"kind": "optimism", "seed": seed, "rows": fingerprint(rows)}
+    run["metrics"] = fingerprint([dict(metrics), predict])
+    shared = (estimator, data.X, data.y, data.patients, tuple(metrics.values()), predict)
+    with journal(checkpoint, run, estimator, data) as kept:
+        outcomes = run_tasks(_judge, shared, tasks, n_jobs=n_jobs, progress=progress, journal=kept)
+    failed = failures(outcomes, [f"bootstrap {number + 1}" for number in range(len(tasks))])
+    values = np.array([[from_json(row) for row in o.value] for o in outcomes if not o.error])
+    return Optimism(
+        label=label,
+        n=len(data.y),
+        events=data.events,
+        patients=len(data.eventful),
+        bootstraps=len(tasks),
+        seed=seed if indices is None else None,
+        stratified=stratified and indices is None,
+        redrawn=redrawn,
+        measures=tuple(
+            _corrected(name, *apparent[i], *values[:, :, i].T) for i, name in enumerate(metrics)
+        ),
+        failures=failed,
+        warnings=gathered([warned, *outcomes]),
+    )
+
+
+# -- draws ------------------------------------------------------------------------------------
+
+
+def _draw(data: Cohort, n: int, stratified: bool, seed: int) -> tuple[list[IntArray], int]:
+    """Draw patients with replacement; return the rows of each bootstrap, and the redraws."""
+    if n < 1:
+        raise MismatchError(f"n={n}", expected="1 bootstrap or more")
+    rng = np.random.default_rng(seed)
+    everyone = np.arange(len(data.eventful))
+    strata = [everyone[data.eventful == k] for k in (0, 1)] if stratified else [everyone]
+    by_patient = np.argsort(data.patients, kind="stable")
+    ends = np.cumsum(np.bincount(data.patients))
+    samples = np.split(by_patient, ends[:-1])
+    drawn: list[IntArray] = []
+    redrawn = 0
+    while len(drawn) < n:
+        chosen = np.concatenate([rng.choice(s, size=len(s)) for s in strata if len(s)])
+        rows = np.concatenate([samples[patient] for patient in chosen])
+        if np.ptp(data.y[rows]):
+            drawn.append(rows)
+        else:
+            redrawn += 1
+    return drawn, redrawn
+
+
+def _given(indices: ArrayLike, data: Cohort) -> tuple[list[IntArray], int]:
+    rows = np.asarray(indices)
+    if rows.ndim != 2 or not rows.size or not np.issubdtype(rows.dtype, np.integer):
+        raise MismatchError(
+            f"indices are {rows.dtype} of shape {rows.shape}",
+            expected="integers of shape (bootstraps, n_samples)",
+        )
+    if rows.min() < 0 or rows.max() >= len(data.y):
+        raise MismatchError(
+            f"indices are from {rows.min()} to {rows.max()}",
+            expected=f"rows from 0 to {len(data.y) - 1}",
+            remedy="subtract 1 from rows that are counted from 1" if rows.min() == 1 else "",
+        )
+    return list(rows.astype(np.intp)), 0
+
+
+# -- one bootstrap ----------------------------------------------------------------------------
+
+
+def _judge(
+    estimator: Any,
+    X: Any,
+    y: IntArray,
+    patients: IntArray,
+    metrics: tuple[Metric, ...],
+    predict: Predict,
+    task: _Bootstrap,
+) -> list[list[float | None]]:
+    """Return each metric on the bootstrap sample, the cohort, and what is outside."""
+    model = fit_on(estimator, X, y, patients, task.rows, task.seed)
+    risk = finite_risk(predict(model, X))
+    # Outside are patients that were not drawn, not merely samples.
+    outside = np.flatnonzero(~np.isin(patients, patients[task.rows]))
+    parts = (task.rows, np.arange(len(y)), outside)
+    return [json_numbers(_measure(metrics, y[part], risk[part])) for part in parts]
+
+
+def _measure(metrics: tuple[Metric, ...], y: IntArray, risk: FloatArray) -> FloatArray:
+    """Take each metric; NaN where it is not defined."""
+    known = ~np.isnan(risk)
+    return np.array([_value_or_nan(metric, y[known], risk[known]) for metric in metrics])
+
+
+def _value_or_nan(metric: Metric, y: IntArray, risk: FloatArray) -> float:
+    # On the whole cohort it has worked; here, it may lack a class.
+    if len(np.unique(y)) < 2:
+        return math.nan
+    try:
+        return float(metric(y, risk))
+    except (ValueError, ArithmeticError, np.linalg.LinAlgError):
+        return math.nan
+
+
+# -- the whole cohort -------------------------------------------------------------------------
+
+
+def _apparent(
+    estimator: Any,
+    metrics: Mapping[str, Metric],
+    data: Cohort,
+    predict: Predict,
+    seed: int,
+) -> tuple[list[tuple[float, float]], Outcome]:
+    """Return each metric of the model of the whole cohort, and without information."""
+    if not metrics:
+        raise MismatchError("no metric is given", expected="one or more, by name")
+    everyone = np.arange(len(data.y))
+    patients = data.patients if data.grouped else None
+    with recorded_warnings() as messages, threadpoolctl.threadpool_limits(1):
+        model = fit_on(estimator, data.X, data.y, patients, everyone, [seed, 0])
+        risk = finite_risk(predict(model, data.X))
+        known = ~np.isnan(risk)
+        y, risk = data.y[known], risk[known]
+        found = [
+            (float(metric(y, risk)), _without_information(metric, y, risk, seed))
+            for metric in metrics.values()
+        ]
+    for name, (value, _) in zip(metrics, found, strict=True):
+        if not math.isfinite(value):
+            raise MirriskError(
+                f"{name} of the model of the whole cohort is {value}",
+                expected="a finite number",
+                remedy="leave this metric out",
+            )
+    return found, Outcome(warnings=tuple(messages))
+
+
+def _without_information(metric: Metric, y: IntArray, risk: FloatArray, seed: int) -> float:
+    """Average a metric over pairings of outcomes and risks in which each meets each once."""
+    shuffled = np.random.default_rng([seed, 0]).permutation(y)
+    values = [_value_or_nan(metric, np.roll(shuffled, shift), risk) for shift in range(len(y))]
+    finite = [value for value in values if math.isfinite(value)]
+    return float(np.mean(finite)) if finite else math.nan
+
+
+def _corrected(
+    name: str,
+    apparent: float,
+    no_information: float,
+    training: FloatArray,
+    test: FloatArray,
+    outside: FloatArray,
+) -> Corrected:
+    both = ~np.isnan(training) & ~np.isnan(test)
+    gaps = training[both] - test[both]
+    mean_gap, beyond = _mean(gaps), _mean(outside[~np.isnan(outside)])
+    overfitting, plus = _point_632_plus(apparent, beyond, no_information)
+    return Corrected(
+        name=name,
+        apparent=apparent,
+        training=_mean(training[both]),
+        test=_mean(test[both]),
+        optimism=mean_gap,
+        corrected=apparent - mean_gap,
+        monte_carlo_error=(
+            float(gaps.std(ddof=1) / math.sqrt(len(gaps))) if len(gaps) > 1 else math.nan
+        ),
+        outside=beyond,
+        no_information=no_information,
+        overfitting=overfitting,
+        estimate_632=(1 - OUTSIDE) * apparent + OUTSIDE * beyond,
+        estimate_632_plus=plus,
+        used=int(both.sum()),
+        used_outside=int((~np.isnan(outside)).sum()),
+    )
+
+
+def _point_632_plus(apparent: float, outside: float, none: float) -> tuple[float, float]:
+    """Return the relative overfitting, 0 to 1, and the .632+ estimate."""
+    if math.isnan(outside) or math.isnan(none):
+        return math.nan, math.nan
+    span = apparent - none
+    rate = (apparent - outside) / span if span else 0.0
+    # Worse than no information is counted as no information; better than apparent, as it is.
+    bounded = none if rate > 1 else outside
+    rate = min(max(rate, 0.0), 1.0)
+    weight = OUTSIDE / (1 - (1 - OUTSIDE) * rate)
+    return rate, (1 - weight) * apparent + weight * bounded
+
+
+def _mean(values: FloatArray) -> float:
+    return float(values.mean()) if len(values) else math.nan
