@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from mirrisk.errors import MirriskError, MismatchError
-from mirrisk.validation.optimism import Corrected, optimism
+from mirrisk.validation.optimism import optimism
+
+if TYPE_CHECKING:
+    from mirrisk.validation.corrected import Corrected
 
 R_PRINTED = Path(__file__).parent / "reference" / "optimism.txt"
 

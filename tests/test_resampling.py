@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,9 @@ from sklearn.svm import LinearSVC
 
 from mirrisk.errors import MirriskError, MirriskWarning, MismatchError
 from mirrisk.validation.resampling import CrossValidated, nested_cv
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 N = 90
 X = np.random.default_rng(1).normal(size=(N, 4))
@@ -243,7 +246,7 @@ def test_warnings_of_all_fits_are_told_once_with_their_count(moody: CrossValidat
 
 
 def test_all_fits_failing_is_an_error_with_the_reason() -> None:
-    with pytest.raises(MirriskError, match="all 12 fits failed.*the largest is missing"):
+    with pytest.raises(MirriskError, match=r"all 12 fits failed.*the largest is missing"):
         nested_cv(Moody(), X / 10, Y, **SCHEME)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,9 @@ from sklearn.metrics import roc_auc_score
 
 from mirrisk.errors import MismatchError
 from mirrisk.validation.sites import leave_one_group_out
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 N = 90
 X = np.random.default_rng(1).normal(size=(N, 4))
@@ -78,7 +82,7 @@ def test_patient_of_two_sites_is_in_neither_training_set() -> None:
     assert [site.trained_on for site in found.sites] == [55, 55, 60]
 
 
-def test_numbered_sites_and_workers_and_checkpoint(tmp_path) -> None:
+def test_numbered_sites_and_workers_and_checkpoint(tmp_path: Path) -> None:
     numbered = pd.Series(np.repeat([10, 9, 8], 30))
     path = tmp_path / "run.jsonl"
     one = leave_one_group_out(

@@ -258,8 +258,9 @@ def fit(
         raise typer.Exit(NOTHING_FITTED)
     result = final.export(**names.__dict__)
     if repeats:
+        outcomes = (y == final.classes_[1]).astype(int) if outcome is not None else y
         validation = fitted.validated(
-            estimator, samples, y, patients, folds, repeats, seed, jobs, checkpoint
+            estimator, samples, outcomes, patients, folds, repeats, seed, jobs, checkpoint
         )
         result = fitted.with_validation(result, validation)
     result.save(out)

@@ -113,7 +113,7 @@ def validated(
 
     with show.counted("Validating", folds * repeats) as progress:
         return nested_cv(
-            estimator.set_params(audit=False, repeats=1),
+            estimator.set_params(audit=False, quiet=True, repeats=1),
             cohort,
             y,
             groups=groups,

@@ -188,7 +188,7 @@ def nested_cv(
     >>> y = X[:, 0] + np.random.default_rng(2).normal(size=60) > 0
     >>> print(nested_cv(LogisticRegression(), X, y, repeats=3, seed=1, n_jobs=1))
     3 x 5-fold cross-validation, n = 60, 34 events, 60 patients, seed 1
-    AUC 0.80 (95% CI 0.64 to 0.89, binormal-score); by repeat 0.78 to 0.80
+    AUC 0.80 (95% CI 0.62 to 0.90, binormal-score); by repeat 0.78 to 0.80
     """
     data = cohort(X, y, groups)
     check_level(level)
