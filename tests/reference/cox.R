@@ -3,7 +3,9 @@
 # One vector per line: its name, then its values. Objectives are glmnet's: minus the log partial
 # likelihood per sample (weights rescaled to a mean of 1) plus penalty, here from coxph.
 suppressMessages({library(glmnet); library(survival); library(cmprsk)})
-options(warn = 1)
+options(warn = 2)
+# For rows with a start glmnet needs more Newton steps than its usual 25, to the end.
+invisible(glmnet.control(mxitnr = 20000, epsnr = 1e-15))
 show <- function(name, x) {
   cat(name, formatC(as.vector(x), digits = 15, format = "g", width = 1), sep = "\t", fill = 1e6)
 }
@@ -68,7 +70,7 @@ penalised("limits", tall, lambda, 0.5, lower.limits = -0.1, upper.limits = 0.05)
 penalised("factors", tall, lambda, 0.5, factors = c(0, 0.3, 0.3, rep(1, 5)))
 penalised("weights", tall, lambda, 0.5, w = tall$weight)
 penalised("entry", tall, lambda, 0.5, y = Surv(tall$start, tall$time, tall$event),
-          thresh = 1e-14)
+          thresh = 1e-18)
 penalised("wide", wide, lambda, 0.5)
 
 show("lambda max", max(glmnet(tall$x, Surv(tall$time, tall$event), family = "cox")$lambda))
@@ -131,7 +133,7 @@ y <- with(rows, Surv(fgstart, fgstop, fgstatus))
 per_sample <- sum(rows$fgwt) / 80
 for (lam in lambda) {
   fit <- glmnet(expanded$x, y, family = "cox", alpha = 0.5, lambda = lam / per_sample,
-                weights = rows$fgwt, standardize = FALSE, thresh = 1e-14, maxit = 1e5)
+                weights = rows$fgwt, standardize = FALSE, thresh = 1e-18, maxit = 1e7)
   b <- as.vector(fit$beta)
   penalty <- sum(0.5 * abs(b) + 0.25 * b^2)
   show(paste("penalised fine-gray", lam, "coefficients"), b)

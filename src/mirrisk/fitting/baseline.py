@@ -129,7 +129,5 @@ def breslow(
             f"linear_predictors has the shape {eta.shape}, or is not finite",
             expected="a finite number per sample",
         )
-    risk = RiskSets.of(
-        time, event, start=start, weights=weights, sample=sample, n_samples=len(eta)
-    )
+    risk = RiskSets.of(time, event, start=start, weights=weights, sample=sample, n_samples=len(eta))
     return Baseline(risk.times, np.cumsum(risk.hazard_steps(eta)), risk.end)

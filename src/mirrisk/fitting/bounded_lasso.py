@@ -106,7 +106,7 @@ class BoundedLasso(NamedTuple):
         values = stops * (gradient @ way) + stops**2 / 2 * (way @ self.matrix @ way)
         values += np.abs(x + stops[:, None] * way) @ self.l1
         share = stops[np.argmin(values)]
-        there = np.clip(x + share * way, self.lower, self.upper)
+        there = np.asarray(np.clip(x + share * way, self.lower, self.upper))
         there[to_zero == share] = 0.0
         at_limit = to_limit == share
         there[at_limit] = np.where(way > 0, self.upper, self.lower)[at_limit]

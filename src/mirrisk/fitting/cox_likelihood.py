@@ -57,6 +57,9 @@ def fit_cox(
 ) -> CoxFit:
     """Fit Cox regression without penalty (Breslow's treatment of ties).
 
+    The weights are rescaled to a mean of 1: standard errors are those of as many samples as there
+    are, not of the sum of the weights.
+
     Parameters
     ----------
     X, time, event, start, sample, weights

@@ -164,7 +164,7 @@ def _expected_nonzero(
 ) -> BoolArray:
     """Apply the sequential strong rule: slopes hardly change faster than the penalty."""
     slope = np.abs(problem.score(gamma[None])[0])
-    bar = problem.alpha * problem.share * lam
+    bar = problem.alpha * problem.share * (2 * lam - before)
     return np.asarray((gamma != 0) | (slope >= bar))
 
 

@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 CENSORED, EVENT, COMPETING = 0, 1, 2
 """The codes of how a follow-up ended."""
 
+UNKNOWN_TIME = "leave out samples without a known follow-up"
+NO_TIME = (
+    "give times in a finer unit (days), or leave out samples without follow-up and those whose "
+    "event came before it began"
+)
+"""Remedies."""
+
 SHOWN = 5
 """How many samples an error names."""
 
@@ -183,20 +190,12 @@ def _outcome(time: ArrayLike, event: ArrayLike, samples: Sequence[str] | None) -
 
 def check_times(times: FloatArray, samples: Sequence[str] | None = None) -> None:
     """Refuse times that are not above 0 and finite."""
-    for wrong, what, remedy in (
-        (
-            ~np.isfinite(times),
-            "the time is missing or infinite",
-            "leave out samples without a known follow-up",
-        ),
+    faults = (
+        (~np.isfinite(times), "the time is missing or infinite", UNKNOWN_TIME),
         (times < 0, "the time is negative", "count from the start of follow-up"),
-        (
-            times == 0,
-            "the time is zero: the sample was never at risk",
-            "give times in a finer unit (days), or leave out samples without follow-up "
-            "and those whose event came before it began",
-        ),
-    ):
+        (times == 0, "the time is zero: the sample was never at risk", NO_TIME),
+    )
+    for wrong, what, remedy in faults:
         if wrong.any():
             raise MismatchError(
                 what, where=_places(wrong, samples), expected="a time above 0", remedy=remedy

@@ -84,9 +84,9 @@ class RiskSets:
         place = np.minimum(np.searchsorted(times, stop), len(times) - 1)
         return cls(
             times=times,
-            deaths=np.bincount(place, happened, len(times)),
+            deaths=np.bincount(place, happened, len(times)).astype(float, copy=False),
             at_risk=_at_risk(times, begin, stop, weight, owner, n),
-            events=np.bincount(owner, happened, n),
+            events=np.bincount(owner, happened, n).astype(float, copy=False),
             mass=mass * scale,
             end=float(stop[weight > 0].max()),
         )
@@ -153,7 +153,8 @@ def _at_risk(
     row = np.repeat(np.arange(len(stop)), count)
     within = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
     cell = (first[row] + within) * n + owner[row]
-    return np.bincount(cell, weight[row], len(times) * n).reshape(len(times), n)
+    cells = np.bincount(cell, weight[row], len(times) * n)
+    return cells.astype(float, copy=False).reshape(len(times), n)
 
 
 # -- checks -----------------------------------------------------------------------------------
