@@ -17,7 +17,7 @@ from mirrisk.result import CONTRIBUTION_COLUMNS, SCORE_COLUMNS
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCRIPTS = ("score_matrix.py", "score_csv.py", "one_patient.py")
+SCRIPTS = ("score_matrix.py", "score_csv.py", "one_patient.py", "fit_own_cohort.py")
 FILES = ("simulated_prostate.csv", "simulated_prostate_truth.csv", "one_patient.csv")
 
 
@@ -148,3 +148,14 @@ def test_data_can_be_built_again(root: Path, tmp_path: Path) -> None:
         # NumPy may change its streams between versions: same shape and names, not same values.
         assert list(built.index) == list(shipped.index)
         assert list(built.columns) == list(shipped.columns)
+
+
+def test_fit_example_validates_and_scores_with_the_file_it_wrote(
+    examples: Path, tmp_path: Path
+) -> None:
+    printed = run(examples / "fit_own_cohort.py", tmp_path)
+    assert "150 samples, 60 with the event" in printed
+    assert re.search(r"2 x 5-fold cross-validation, n = 150, 60 events", printed)
+    rows = re.findall(r"^SIM-15\d +-?\d\.\d+ +(0\.\d+) +(high|average|low)", printed, re.M)
+    assert len(rows) == 3
+    assert all(0 < float(probability) < 1 for probability, _ in rows)

@@ -123,7 +123,19 @@ def caveats(report: dict[str, Any]) -> tuple[str, ...]:
         said.append(report["sample_size"]["said"])
     if report["accepted_small"]:
         said.append("The cohort is below the least size for a fit; that was accepted.")
+    if report["outcome"]["kind"] == "survival":
+        said += _of_survival(report["outcome"])
     return tuple(said)
+
+
+def _of_survival(outcome: dict[str, Any]) -> Iterator[str]:
+    if outcome["deaths_without_event"]:
+        yield outcome["said"]
+    if outcome["few_followed"]:
+        yield (
+            f"Only {outcome['followed_to_horizon']} samples were followed to the horizon, "
+            f"{outcome['horizon']:g}: the probability rests on few."
+        )
 
 
 def _proportion(share: Proportion) -> dict[str, Any]:
@@ -134,11 +146,7 @@ def _proportion(share: Proportion) -> dict[str, Any]:
 
 
 def _sentences(report: dict[str, Any]) -> Iterator[str]:
-    outcome = report["outcome"]
-    yield (
-        f"{report['n']} samples, {report['events']} with the event ({outcome['event']}; "
-        f"not: {outcome['other']})."
-    )
+    yield from _of_outcome(report)
     if report["accepted_small"]:
         yield "The cohort is below the least size for a fit; that was accepted."
     yield from _of_candidates(report)
@@ -149,11 +157,25 @@ def _sentences(report: dict[str, Any]) -> Iterator[str]:
     else:
         names = ", ".join(report["selected"]) or "none"
         yield f"Selected miRNAs ({len(report['selected'])}): {names}."
-        yield from _of_cutoffs(report["cutoffs"])
+        yield from _of_cutoffs(report["cutoffs"], report["outcome"])
     yield from _of_audit(report.get("audit"))
     if report.get("comparison"):
         yield report["comparison"]["said"]
     yield from _of_stability(report["stability"])
+
+
+def _of_outcome(report: dict[str, Any]) -> Iterator[str]:
+    outcome = report["outcome"]
+    counted = f"{report['n']} samples, {report['events']} with the event"
+    if outcome["kind"] == "binary":
+        yield f"{counted} ({outcome['event']}; not: {outcome['other']})."
+        return
+    yield (
+        f"{counted}, {outcome['events_by_horizon']} of them by {outcome['horizon']:g}; "
+        f"{outcome['censored_before_horizon']} were censored before, "
+        f"{outcome['followed_to_horizon']} followed to it or longer."
+    )
+    yield outcome["said"]
 
 
 def _of_candidates(report: dict[str, Any]) -> Iterator[str]:
@@ -171,7 +193,7 @@ def _of_candidates(report: dict[str, Any]) -> Iterator[str]:
     if report["covariates"]:
         yield f"Covariates, not penalised: {', '.join(report['covariates'])}."
     if report["unlike_the_others"]:
-        yield f"{report['unlike_the_others']} samples look unlike the others; they were kept."
+        yield f"Samples that look unlike the others, and were kept: {report['unlike_the_others']}."
     for note in report["notes"]:
         yield f"{note[0].upper()}{note[1:]}."
 
@@ -181,11 +203,11 @@ def _of_tuning(tuning: dict[str, Any]) -> Iterator[str]:
     skipped = f", {tuning['skipped_folds']} skipped" if tuning["skipped_folds"] else ""
     yield (
         f"Mixing {tuning['mixing']:g}, penalty {tuning['penalty']:.4g} ({how}; "
-        f"{tuning['folds']} folds in {tuning['repeats']} repeats{skipped})."
+        f"folds: {tuning['folds']}, repeats: {tuning['repeats']}{skipped})."
     )
 
 
-def _of_cutoffs(cutoffs: dict[str, Any]) -> Iterator[str]:
+def _of_cutoffs(cutoffs: dict[str, Any], outcome: dict[str, Any]) -> Iterator[str]:
     told = [
         f"{name} {share['estimate']:.2f} ({share['count']}/{share['of']}, 95% CI "
         f"{share['low']:.2f} to {share['high']:.2f})"
@@ -194,7 +216,10 @@ def _of_cutoffs(cutoffs: dict[str, Any]) -> Iterator[str]:
             ("specificity", cutoffs["specificity"]),
         )
     ]
-    yield f"Out of fold: not low has {told[0]}, not high {told[1]}."
+    when = ""
+    if outcome["kind"] == "survival":
+        when = f", of the status at {outcome['horizon']:g}, of those in whom it is known"
+    yield f"Out of fold: not low has {told[0]}, not high {told[1]}{when}."
     if cutoffs["merged"]:
         yield "The targets of the cutoffs crossed: both are their midpoint."
 
