@@ -53,6 +53,7 @@ LAYERS = (
     "fitting",
     "simulate",
     "power",
+    "batch",
     FACADE,
     "cli",
     "__main__",
@@ -154,7 +155,7 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path) -> None:
 # -- what an import costs ---------------------------------------------------------------------
 
 HEAVY = ("numpy", "pandas", "scipy", "sklearn", "pyarrow", "joblib")
-NOT_FOR_SCORING = ("sklearn", "scipy.stats", "glum", "altair", "dask")
+NOT_FOR_SCORING = ("sklearn", "scipy.stats", "altair", "dask")
 
 SCORE_ONE_SAMPLE = """
 import pandas as pd

@@ -112,7 +112,7 @@ def test_help_and_panels_import_neither_numpy_nor_pandas(arguments):
 
 
 def test_scoring_imports_no_heavy_library(table):
-    heavy = ("sklearn", "scipy.stats", "dask", "altair", "matplotlib", "glum", "joblib")
+    heavy = ("sklearn", "scipy.stats", "dask", "altair", "matplotlib", "joblib")
     assert _imported(["score", str(table), *AGAINST], heavy) == []
 
 

@@ -12,8 +12,9 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from mirrisk.errors import InvalidExpressionError, MirriskError, MirriskWarning
-from mirrisk.fitting import elastic_net
+from mirrisk.fitting import proximal_newton
 from mirrisk.fitting.elastic_net import Path, fit_path, lambda_max
+from mirrisk.fitting.problem import Problem
 
 if TYPE_CHECKING:
     from pathlib import Path as File
@@ -202,7 +203,7 @@ def test_solutions_meet_the_conditions_of_optimality(alpha: float, shape: tuple[
 def test_violation_is_the_slope_that_is_left() -> None:
     # One column +-1, half of each class: at 0 the slope is -1/2 + lambda.
     X, y = [[-1.0], [1.0], [-1.0], [1.0]], [0, 1, 0, 1]
-    problem = elastic_net.Problem.of(
+    problem = Problem.of(
         X,
         y,
         alpha=1.0,
@@ -449,7 +450,7 @@ def test_two_events_among_sixty_are_fitted() -> None:
 
 
 def test_a_solution_that_misses_the_conditions_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(elastic_net, "MAX_ITERATIONS", 1)
+    monkeypatch.setattr(proximal_newton, "MAX_NEWTON", 1)
     X, y = cohort()
     with pytest.warns(MirriskWarning, match="1 of 1 penalties were not solved"):
         fit_path(X, y, lambdas=[1e-4])

@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mirrisk import simulate
     from mirrisk.assessment import Assessment, score
+    from mirrisk.batch import score_file, score_files
     from mirrisk.catalog import load_panel
     from mirrisk.errors import MirriskError, MirriskWarning
     from mirrisk.estimators import PanelScorer
     from mirrisk.expression import Expression
+    from mirrisk.fitting.classifier import PanelClassifier
+    from mirrisk.fitting.update import update
     from mirrisk.model import FittedPanel
     from mirrisk.panel import Panel
     from mirrisk.reference import Reference
     from mirrisk.signatures import list_panels
     from mirrisk.singscore import rank_scores
     from mirrisk.tables import read
+    from mirrisk.validation.report import Validation
+    from mirrisk.validation.validate import validate
 
     __version__: str
 
@@ -32,12 +37,18 @@ _HOME = {
     "MirriskWarning": "errors",
     "Panel": "panel",
     "PanelScorer": "estimators",
+    "PanelClassifier": "fitting.classifier",
     "Reference": "reference",
+    "Validation": "validation.report",
     "list_panels": "signatures",
     "load_panel": "catalog",
     "rank_scores": "singscore",
     "read": "tables",
     "score": "assessment",
+    "score_file": "batch",
+    "score_files": "batch",
+    "update": "fitting.update",
+    "validate": "validation.validate",
 }
 
 __all__ = [
@@ -47,15 +58,21 @@ __all__ = [
     "MirriskError",
     "MirriskWarning",
     "Panel",
+    "PanelClassifier",
     "PanelScorer",
     "Reference",
+    "Validation",
     "__version__",
     "list_panels",
     "load_panel",
     "rank_scores",
     "read",
     "score",
+    "score_file",
+    "score_files",
     "simulate",
+    "update",
+    "validate",
 ]
 
 

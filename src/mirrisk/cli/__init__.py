@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from mirrisk.cli import fit, names, panels, references, score, show, update
+from mirrisk.cli import fit, names, panels, references, score, show, update, validate
 from mirrisk.errors import MirriskError, MirriskWarning
 
 BUG = 1
@@ -58,6 +58,7 @@ app = typer.Typer(
 app.command("score")(score.score)
 app.command("fit")(fit.fit)
 app.command("update")(update.update)
+app.command("validate")(validate.validate)
 app.command("names")(names.names)
 app.add_typer(panels.app, name="panels")
 app.add_typer(references.app, name="references")

@@ -92,9 +92,9 @@ def threads() -> Any:
 
     On cohorts of hundreds of samples several threads are slower than one, many times so when
     other processes want the same cores. To find the libraries takes a while, so it is done
-    once, when glum has brought its own.
+    once.
     """
-    import glum  # noqa: F401
+    import sklearn.utils  # noqa: F401 - brings libraries of its own, which must be found as well
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

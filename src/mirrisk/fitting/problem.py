@@ -10,6 +10,7 @@ from scipy.special import expit
 
 from mirrisk.errors import MismatchError
 from mirrisk.fitting.columns import Columns, check_mixing, numbers, standardised, table
+from mirrisk.fitting.proximal_newton import SmoothLoss
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -60,6 +61,21 @@ class Problem(Columns):
         )
         return cls(y=outcome, weights=mass, **fields)
 
+    def with_intercept(self) -> LogisticLoss:
+        """Return the same with the intercept as a first, unpenalised column of ones."""
+        ones = np.ones((len(self.y), 1))
+        first = {"share": 0.0, "square_share": 0.0, "lower": -np.inf, "upper": np.inf}
+        first |= {"means": 0.0, "sds": 1.0}
+        fields = {name: np.append(value, getattr(self, name)) for name, value in first.items()}
+        return LogisticLoss(
+            Z=np.asfortranarray(np.hstack([ones, self.Z])),
+            alpha=self.alpha,
+            columns=np.ones(self.Z.shape[1] + 1, dtype=bool),
+            y=self.y,
+            weights=self.weights,
+            **fields,
+        )
+
     def linear_predictors(self, intercepts: FloatArray, gammas: FloatArray) -> FloatArray:
         """Return the log odds, an array of shape (n_lambdas, n_samples)."""
         return np.asarray(intercepts[:, None] + gammas @ self.Z.T)
@@ -79,6 +95,35 @@ class Problem(Columns):
         descent = self.descent(lambdas, gammas, residuals @ self.Z)
         of_intercept = np.abs(residuals.sum(axis=1))
         return np.asarray(np.maximum(of_intercept, descent.max(axis=1, initial=0.0)))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LogisticLoss(SmoothLoss):
+    """The mean negative log-likelihood of a problem whose intercept is one of the columns.
+
+    Attributes
+    ----------
+    y, weights : arrays of shape (n_samples,)
+    """
+
+    y: FloatArray
+    weights: FloatArray
+
+    def objective(self, lambdas: FloatArray, gammas: FloatArray) -> FloatArray:
+        """Return the loss plus penalty, for each lambda."""
+        eta = gammas @ self.Z.T
+        losses = np.logaddexp(0.0, eta) - self.y * eta
+        return np.asarray(losses @ self.weights + self.penalty(lambdas, gammas))
+
+    def score(self, gammas: FloatArray) -> FloatArray:
+        """Return the downward gradient of the loss, for each lambda."""
+        residuals = (self.y - expit(gammas @ self.Z.T)) * self.weights
+        return np.asarray(residuals @ self.Z)
+
+    def information(self, gamma: FloatArray) -> FloatArray:
+        """Return the Fisher information."""
+        p = expit(self.Z @ gamma)
+        return np.asarray((self.Z.T * (p * (1 - p) * self.weights)) @ self.Z)
 
 
 def _outcome(y: ArrayLike, n: int) -> FloatArray:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mirrisk.panel import Panel
     from mirrisk.validation.interval import Proportion
 
-TOOLS = ("mirrisk", "numpy", "scipy", "scikit-learn", "glum")
+TOOLS = ("mirrisk", "numpy", "scipy", "scikit-learn")
 """Whose versions a fit depends on."""
 
 

@@ -40,6 +40,8 @@ class Cases:
         Their positions in the table.
     y : array of shape (n_cases,)
         1 for the event of interest, 0 for none (or none so far).
+    outcome : str
+        The name of the outcome's column, if it has one.
     event, other : str
         What the labels call the two.
     follow_up : FollowUp, optional
@@ -56,6 +58,7 @@ class Cases:
 
     rows: IntArray
     y: FloatArray
+    outcome: str
     event: str
     other: str
     follow_up: FollowUp | None
@@ -167,8 +170,6 @@ def gather(
         outcome = np.full(len(samples), np.nan)
         outcome[known] = codes
         followed = None
-        if named not in ("1", "1.0", "True"):
-            notes.append(f"the event is {named!r}, no event {other!r}")
     elif y is None and time is not None and event is not None:
         times, ends = (
             numbers(pd.Series(aligned(v, samples, name, notes), index=list(samples), name=name))
@@ -177,7 +178,7 @@ def gather(
         known = ~np.isnan(times) & ~np.isnan(ends)
         _require_known(known)
         followed = follow_up(times[known], ends[known], competing=True)
-        outcome, other, named = (ends == 1).astype(np.float64), "none by then", "event"
+        outcome, other, named = (ends == 1).astype(np.float64), "0 (end of follow-up)", "1"
     else:
         raise MismatchError("no outcome, or more than one", expected="y, or time and event")
     _require_known(known)
@@ -185,6 +186,7 @@ def gather(
     cases = Cases(
         rows=np.flatnonzero(known),
         y=outcome[known],
+        outcome=str(getattr(event if y is None else y, "name", None) or ""),
         event=named,
         other=other,
         follow_up=followed,

@@ -51,7 +51,7 @@ def auc_with_interval(
     Examples
     --------
     >>> print(auc_with_interval([0, 0, 0, 1, 1, 1], [1, 2, 4, 3, 5, 6]))
-    AUC 0.89 (95% CI 0.40 to 0.98, binormal-score)
+    AUC 0.89 (95% CI 0.38 to 0.99, binormal-score)
     """
     if patients is None:
         return auc_interval(y, risk, level)

@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 
 NOT_SCORED = FLAGS.index("not_scored")
 
+OF_SAMPLES = (
+    "fitness not checked in",
+    "composition not corrected in",
+    "counts of many miRNAs are missing in",
+)
+"""How notes begin that go on with names of samples."""
+
 
 @dataclass(frozen=True, eq=False)
 class Judged:
@@ -115,7 +122,7 @@ def against(
     """Score samples against one reference, and tell what was noted."""
     measured = reference.measure(expression)
     result = score_panel(panel, reference, measured, covariates=clinical)
-    return Judged.of(result), measured.notes
+    return Judged.of(result), tuple(map(_without_names, measured.notes))
 
 
 def deal(eventful: BoolArray, folds: int, seed: int) -> IntArray:
@@ -220,12 +227,15 @@ def _score_part(
     )
     here = samples_of(expression, rows)
     judged, notes = against(panel, reference, here)
-    return rows, judged, int(np.count_nonzero(reference.holds(here))), _of_cohort(notes)
+    return rows, judged, int(np.count_nonzero(reference.holds(here))), notes
 
 
-def _of_cohort(notes: tuple[str, ...]) -> tuple[str, ...]:
-    """Keep what is about the whole table; the samples that a part names are told elsewhere."""
-    return tuple(note for note in notes if note.startswith(("library sizes", "neither the table")))
+def _without_names(note: str) -> str:
+    """Leave names of samples to ``mirrisk score``: a report tells nothing of single patients."""
+    for start in OF_SAMPLES:
+        if note.startswith(start):
+            return f"{start} some samples (`mirrisk score` names them)"
+    return note
 
 
 def _assembled(n: int, parts: list[tuple[IntArray, Judged]]) -> Judged:
@@ -240,12 +250,12 @@ def _assembled(n: int, parts: list[tuple[IntArray, Judged]]) -> Judged:
     }
     members = {name: np.full((n, len(names)), np.nan) for name in ("levels", "without")}
     for rows, judged in parts:
-        at = [names.index(name) for name in judged.members]
+        at = np.array([names.index(name) for name in judged.members], dtype=np.intp)
         directions[at] = judged.directions
         for name, array in arrays.items():
             array[rows] = getattr(judged, name)
         for name, array in members.items():
-            array[np.ix_(rows, at)] = getattr(judged, name)
+            array[rows[:, None], at] = getattr(judged, name)
     return Judged(members=names, directions=directions, **arrays, **members)
 
 
@@ -259,4 +269,4 @@ def _level(z: FloatArray, weights: FloatArray) -> FloatArray:
     seen = ~np.isnan(z)
     total = np.sum(seen * np.abs(weights), axis=1)
     signed = np.where(seen, z * weights, 0.0).sum(axis=1)
-    return np.divide(signed, total, out=np.full(len(z), np.nan), where=total > 0)
+    return np.asarray(np.divide(signed, total, out=np.full(len(z), np.nan), where=total > 0))

@@ -120,7 +120,7 @@ def fold_auc(
     total = sum(compared[1:], start=compared[0])
     placed = total.pairs > 0
     deviations = total.wins[placed] / total.pairs[placed] - auc
-    sampling, with_event, without = _clustered_variance(deviations, event[placed], patients[placed])
+    sampling, with_event, without = clustered_variance(deviations, event[placed], patients[placed])
     variance = sampling * (1 + training) + (aucs.var(ddof=1) if aucs.size > 1 else 0.0)
     low, high = auc_limits(
         np.array([auc]), np.array([variance]), with_event, without, level, METHOD
@@ -135,7 +135,7 @@ def _lower(these: FloatArray, than: FloatArray) -> FloatArray:
     return np.asarray((below + np.searchsorted(ordered, than, side="right")) / 2)
 
 
-def _clustered_variance(
+def clustered_variance(
     deviations: FloatArray, event: BoolArray, patients: IntArray
 ) -> tuple[float, int, int]:
     """Return Obuchowski's variance of the AUC, and patients with and without an event.

@@ -1,0 +1,277 @@
+"""Many files: one output each or one table, over processes; bad files are told and skipped."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mirrisk.batch import manifest
+from mirrisk.batch.inputs import found, is_table, outputs
+from mirrisk.batch.joined import OneTable, OwnFiles
+from mirrisk.batch.scoring import Scoring
+from mirrisk.batch.work import ChunkOutcome, FileOutcome, Job, Worker
+from mirrisk.errors import MirriskError, MirriskWarning
+from mirrisk.output import check_targets
+from mirrisk.scoring import MIN_COVERAGE
+from mirrisk.tables.assembly import Reading
+from mirrisk.tables.depth import MIN_READS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import pandas as pd
+
+    from mirrisk.catalog import PanelLike
+    from mirrisk.reference import Reference
+
+CHUNK = 128
+"""Files per task: enough that sending it costs nothing, few enough that workers end together."""
+
+
+@dataclass(frozen=True)
+class FilesSummary:
+    """What came of many files.
+
+    Attributes
+    ----------
+    files : tuple of FileOutcome
+        One per file, in order.
+    notes : tuple of str
+        What was found or decided on the way, with the number of files that it is true of.
+    """
+
+    files: tuple[FileOutcome, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def failed(self) -> tuple[FileOutcome, ...]:
+        """The files that could not be scored; each tells why."""
+        return tuple(file for file in self.files if file.error)
+
+    @property
+    def unchanged(self) -> tuple[FileOutcome, ...]:
+        """The files whose output was there already."""
+        return tuple(file for file in self.files if file.unchanged)
+
+    @property
+    def n_samples(self) -> int:
+        """Samples in all files."""
+        return sum(file.n_samples for file in self.files)
+
+    @property
+    def flags(self) -> dict[str, dict[str, int]]:
+        """Panel id -> flag -> number of samples."""
+        total: dict[str, Counter[str]] = {}
+        for file in self.files:
+            for panel, count in file.flags.items():
+                total.setdefault(panel, Counter()).update(count)
+        return {panel: dict(count) for panel, count in total.items()}
+
+    @property
+    def n_scored(self) -> int:
+        """How many scores there are, over all panels."""
+        return sum(
+            n for of in self.flags.values() for flag, n in of.items() if flag != "not_scored"
+        )
+
+
+def score_files(
+    paths: str | Path | Iterable[str | Path],
+    *,
+    panel: PanelLike | Iterable[PanelLike],
+    reference: Reference | str | Path | None = None,
+    out: str | Path,
+    contributions: str | Path | None = None,
+    covariates: pd.DataFrame | None = None,
+    n_jobs: int = 1,
+    resume: bool = False,
+    min_coverage: float = MIN_COVERAGE,
+    min_reads: float = MIN_READS,
+    **reading: Any,
+) -> FilesSummary:
+    """Score many files, over processes.
+
+    Every file is a table of its own: its rows are those that it has alone. A file that cannot be
+    scored is told in the result, and the others go on.
+
+    Parameters
+    ----------
+    paths : str, Path, or several
+        A folder (its files, sorted by name), a pattern (``"runs/**/*.csv"``), or files.
+    panel, reference, covariates, min_coverage, min_reads
+        As for :func:`mirrisk.score`; ``reference="cohort"`` takes each file for its own.
+    out : str or Path
+        One table (its name ends in ``.csv``, ``.gz`` or ``.parquet``), with the file as its
+        first column, rows in the order of the files; or a folder, made if need be, with one CSV
+        per file (``<file>.scores.csv``) and a manifest.
+    contributions : str or Path, optional
+        Likewise what each miRNA contributed (``<file>.contributions.csv``).
+    n_jobs : int, default 1
+        Processes; -1: one per core (joblib).
+    resume : bool, default False
+        Pass by files whose outputs are there, made from the same file by the same panels,
+        reference, options and version of mirrisk, as the folder's manifest has it.
+    **reading
+        Arguments of :func:`mirrisk.read`.
+
+    Returns
+    -------
+    FilesSummary
+
+    Raises
+    ------
+    MirriskError
+        If panel, reference or options do not hold together, there are no files, or outputs
+        cannot be written.
+
+    Warns
+    -----
+    MirriskWarning
+        Once, where samples hold fewer than ``min_reads`` miRNA reads.
+    """
+    scoring = Scoring.of(panel, reference, Reading(**reading), covariates, min_coverage, min_reads)
+    files = found(paths)
+    table = is_table(out)
+    if contributions is not None and is_table(contributions) != table:
+        raise MirriskError(
+            "scores to one table and contributions to a folder, or the reverse",
+            remedy="name two tables, or two folders",
+        )
+    if table and resume:
+        raise MirriskError(
+            "resume with one table for all files, which is written anew each time",
+            remedy="name a folder: one output per file can be resumed",
+        )
+    targets = {"out": Path(out)}
+    if contributions is not None:
+        targets["contributions"] = Path(contributions)
+    jobs = _into_table(files, targets) if table else _into_folders(files, targets)
+    done = _done(jobs, targets["out"], scoring) if resume else {}
+    todo = [job for job in jobs if job.file not in done]
+    came = _run(todo, scoring, n_jobs, targets, table=table)
+    outcomes = done | {outcome.file: outcome for outcome in came.files}
+    result = FilesSummary(
+        tuple(outcomes[job.file] for job in jobs),
+        _notes(outcomes.values(), came.about_samples, min_reads),
+    )
+    shallow = sum(file.n_shallow for file in result.files)
+    if shallow:
+        warnings.warn(
+            f"{shallow} samples hold fewer than {min_reads:,.0f} miRNA reads",
+            MirriskWarning,
+            stacklevel=2,
+        )
+    return result
+
+
+def _into_table(files: Sequence[str], targets: dict[str, Path]) -> list[Job]:
+    check_targets(
+        {what: str(path) for what, path in targets.items()}, dict(zip(files, files, strict=True))
+    )
+    return [Job(file, {}) for file in files]
+
+
+def _into_folders(files: Sequence[str], targets: dict[str, Path]) -> list[Job]:
+    kinds = {"out": "scores", "contributions": "contributions"}
+    places = {what: outputs(files, folder, kinds[what], ".csv") for what, folder in targets.items()}
+    inside = {Path(file).resolve().parent for file in files}
+    for what, folder in targets.items():
+        if folder.resolve() in inside:
+            raise MirriskError(
+                f"{what} is a folder that the files are read from",
+                where=str(folder),
+                remedy="name another folder: results would be read as tables the next time",
+            )
+    for folder in {path.parent for paths in places.values() for path in paths}:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MirriskError(f"cannot be made: {error.strerror}", where=str(folder)) from None
+    return [
+        Job(file, {what: str(paths[i]) for what, paths in places.items()})
+        for i, file in enumerate(files)
+    ]
+
+
+def _done(jobs: Sequence[Job], folder: Path, scoring: Scoring) -> dict[str, FileOutcome]:
+    """Return what came of the files that need not be scored again."""
+    known = manifest.load(folder)
+    done = {}
+    for job in jobs:
+        entry = known.get(job.targets["out"])
+        if entry is None or entry.get("scoring") != scoring.digest:
+            continue
+        if not all(Path(target).is_file() for target in job.targets.values()):
+            continue
+        try:
+            same = manifest.digest_of_file(job.file) == entry.get("input")
+        except OSError:
+            continue
+        if same:
+            done[job.file] = replace(
+                FileOutcome(job.file, **entry["outcome"]),
+                outputs=tuple(job.targets.values()),
+                unchanged=True,
+            )
+    return done
+
+
+def _run(
+    jobs: Sequence[Job],
+    scoring: Scoring,
+    n_jobs: int,
+    targets: dict[str, Path],
+    *,
+    table: bool,
+) -> ChunkOutcome:
+    """Score the files that are to be scored, and put together what is one table."""
+    chunks = [tuple(jobs[start : start + CHUNK]) for start in range(0, len(jobs), CHUNK)]
+    with OneTable(targets) if table else OwnFiles(targets["out"], scoring) as target:
+        outcomes: list[FileOutcome] = []
+        about: Counter[str] = Counter()
+        for number, came in enumerate(_results(chunks, scoring, n_jobs, target)):
+            outcomes += came.files
+            about.update(came.about_samples)
+            target.take(number, came.files)
+    return ChunkOutcome(outcomes, dict(about))
+
+
+def _results(
+    chunks: Sequence[tuple[Job, ...]], scoring: Scoring, n_jobs: int, target: OneTable | OwnFiles
+) -> Iterator[ChunkOutcome]:
+    """Yield what came of each chunk, in order."""
+    tasks = [(chunk, target.parts(number)) for number, chunk in enumerate(chunks)]
+    if n_jobs == 1 or len(chunks) < 2:
+        worker = Worker(scoring)
+        yield from (worker.score(chunk, parts) for chunk, parts in tasks)
+        return
+    from joblib import Parallel, delayed
+
+    # Workers that are given the same bytes load them once, and keep what they learn.
+    packed = Worker(scoring).packed()
+    yield from Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)(
+        delayed(Worker.score_in_process)(packed, chunk, parts) for chunk, parts in tasks
+    )
+
+
+def _notes(
+    outcomes: Iterable[FileOutcome], about_samples: Mapping[str, int], min_reads: float
+) -> tuple[str, ...]:
+    """Say every note once, with the number of files or samples that it is true of."""
+    scored = [outcome for outcome in outcomes if not outcome.error]
+    said = Counter(note for outcome in scored for note in outcome.notes)
+    notes = [
+        note if count == len(scored) else f"{note} ({count:,} of {len(scored):,} files)"
+        for note, count in said.items()
+    ]
+    notes += [
+        note.replace("{}", f"{count:,} sample{'s' * (count != 1)}", 1)
+        for note, count in about_samples.items()
+    ]
+    shallow = sum(outcome.n_shallow for outcome in scored)
+    if shallow:
+        notes.append(f"fewer than {min_reads:,.0f} miRNA reads in {shallow:,} samples")
+    return tuple(notes)

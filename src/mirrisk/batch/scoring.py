@@ -1,0 +1,167 @@
+"""What every batch is scored with: panels, reference, options; sent to a worker once."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from mirrisk.assessment import ALL, Assessment, score
+from mirrisk.catalog import load_panels
+from mirrisk.digests import digest_of
+from mirrisk.errors import InvalidReferenceError
+from mirrisk.expression import check_share
+from mirrisk.model import FittedPanel
+from mirrisk.nomenclature import stem_loop_of
+from mirrisk.panel import Panel, shipped_panels
+from mirrisk.reference import COHORT, Reference, shipped_references
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import pandas as pd
+
+    from mirrisk.catalog import PanelLike
+    from mirrisk.expression import Expression
+    from mirrisk.tables.assembly import Reading
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Panels, reference and options, loaded and checked.
+
+    Parameters
+    ----------
+    panels : tuple of Panel or FittedPanel, optional
+        None: all that fit the reference.
+    reference : Reference, optional
+        None for the table itself, and for a fitted panel, which brings its own.
+    how : Reading
+        How tables are read.
+    covariates : DataFrame, optional
+        Indexed by sample.
+    min_coverage : float
+    min_reads : float
+    """
+
+    panels: tuple[Panel | FittedPanel, ...] | None
+    reference: Reference | None
+    how: Reading
+    covariates: pd.DataFrame | None
+    min_coverage: float
+    min_reads: float
+
+    @classmethod
+    def of(
+        cls,
+        panel: PanelLike | Iterable[PanelLike],
+        reference: Reference | str | Path | None,
+        how: Reading,
+        covariates: pd.DataFrame | None,
+        min_coverage: float,
+        min_reads: float,
+    ) -> Scoring:
+        """Load what is named.
+
+        Raises
+        ------
+        MirriskError
+            If something is not found, or damaged, or there is no reference.
+        """
+        check_share("min_coverage", min_coverage)
+        panels = None if panel == ALL else load_panels(panel)
+        if isinstance(reference, Reference) or (reference is None and _brings_its_own(panels)):
+            fitted = reference
+        elif reference is None:
+            raise InvalidReferenceError(
+                'no reference: "low" and "high" mean nothing without one',
+                expected="one of " + ", ".join(shipped_references()) + ", a file, or cohort",
+            )
+        else:
+            fitted = None if str(reference) == COHORT else Reference.load(reference)
+        for one in panels or ():
+            if fitted is not None and isinstance(one, Panel):
+                fitted.check_panel(one)
+        return cls(panels, fitted, how, covariates, min_coverage, min_reads)
+
+    @property
+    def of_cohort(self) -> bool:
+        """Whether each table is its own reference, and must be read whole."""
+        return self.reference is None and not _brings_its_own(self.panels)
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The miRNAs that scores, fitness and explanations look at, at either level."""
+        panels = shipped_panels() if self.panels is None else self.panels
+        found: set[str] = set()
+        for panel in panels:
+            if isinstance(panel, FittedPanel):
+                found |= _keys_of(panel.reference)
+                found |= {name for term in panel.terms for name in (term.key, term.mirna)}
+            else:
+                names = {mirna.name for _, mirna in panel.features()}
+                found |= names | {stem for name in names if (stem := stem_loop_of(name))}
+        if self.reference is not None:
+            found |= _keys_of(self.reference)
+        return frozenset(found)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything that a result depends on beside the table."""
+        how = asdict(self.how) | {"aliases": sorted((self.how.aliases or {}).items())}
+        if not isinstance(self.how.library_size, str | None):
+            how["library_size"] = [float(size) for size in self.how.library_size]
+        covariates = "" if self.covariates is None else str(self.covariates.to_csv())
+        return digest_of(
+            {
+                "mirrisk": metadata.version("mirrisk"),
+                "panels": ALL if self.panels is None else [p.digest for p in self.panels],
+                "reference": None if self.reference is None else self.reference.digest,
+                "how": how,
+                "covariates": covariates,
+                "min_coverage": self.min_coverage,
+            }
+        )
+
+    def assess(self, expression: Expression) -> Assessment:
+        """Score some samples; shallow libraries are for the tally to tell."""
+        wanted: Any = ALL if self.panels is None else self.panels
+        reference = COHORT if self.of_cohort else self.reference
+        return score(
+            expression,
+            panel=wanted,
+            reference=reference,
+            covariates=self._covariates_of(expression.samples),
+            min_coverage=self.min_coverage,
+            min_reads=0,
+        )
+
+    def uncovered(self, samples: tuple[str, ...]) -> list[str]:
+        """Return the samples without a row of covariates, where covariates are given."""
+        if self.covariates is None:
+            return []
+        return [sample for sample in samples if sample not in self._covered]
+
+    @cached_property
+    def _covered(self) -> frozenset[str]:
+        return (
+            frozenset() if self.covariates is None else frozenset(map(str, self.covariates.index))
+        )
+
+    def _covariates_of(self, samples: tuple[str, ...]) -> pd.DataFrame | None:
+        """Return the rows of some samples, empty where there are none."""
+        if self.covariates is None or not self.covariates.index.is_unique:
+            return self.covariates
+        frame = self.covariates.set_axis(self.covariates.index.map(str))
+        return frame.reindex(list(dict.fromkeys(samples)))
+
+
+def _brings_its_own(panels: tuple[Panel | FittedPanel, ...] | None) -> bool:
+    return panels is not None and any(isinstance(panel, FittedPanel) for panel in panels)
+
+
+def _keys_of(reference: Reference) -> set[str]:
+    contrast = () if reference.contrast is None else reference.contrast.keys
+    return {*reference.keys, *reference.requested, *reference.profile.keys, *contrast}

@@ -1,0 +1,303 @@
+"""Some of many files: read, scored together, written apart.
+
+A sample's result does not depend on the samples beside it, so files whose columns are the same
+are scored as one table: most of the cost of a score is by the table, not by the sample.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mirrisk.batch import manifest
+from mirrisk.batch.onefile import run
+from mirrisk.batch.sinks import sinks
+from mirrisk.batch.tally import Tally, counted, none_covered
+from mirrisk.errors import MirriskError
+from mirrisk.output import frame_to_csv, write_texts
+from mirrisk.tables.cells import located
+from mirrisk.tables.streaming.alike import AlikeReader
+from mirrisk.tables.streaming.part import joined
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from mirrisk.assessment import Assessment
+    from mirrisk.batch.scoring import Scoring
+    from mirrisk.batch.sinks import Sink
+    from mirrisk.expression import Expression
+
+LARGE = 1 << 25
+"""Files of more bytes are scored by themselves, in batches."""
+
+TOGETHER = 256
+"""So many samples of small files are scored at once."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file, and where its own results go: ``out``, ``contributions``, or nowhere."""
+
+    file: str
+    targets: dict[str, str]
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """What came of one file.
+
+    Attributes
+    ----------
+    file : str
+    n_samples : int
+    flags, reasons : dict of str to dict of str to int
+        Panel id -> flag, or reason -> number of samples.
+    notes : tuple of str
+        What was found or decided while reading and scoring it, in sentences.
+    n_shallow : int
+        Samples with fewer miRNA reads than wished.
+    digest : str
+        SHA-256 of the file.
+    outputs : tuple of str
+        Where its results are; empty in one table.
+    error : str
+        Why it could not be scored; empty where it was.
+    unchanged : bool
+        Whether its results were there already.
+    """
+
+    file: str
+    n_samples: int = 0
+    flags: dict[str, dict[str, int]] = field(default_factory=dict)
+    reasons: dict[str, dict[str, int]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    n_shallow: int = 0
+    digest: str = ""
+    outputs: tuple[str, ...] = ()
+    error: str = ""
+    unchanged: bool = False
+
+    def kept(self) -> dict[str, Any]:
+        """Return what a manifest keeps."""
+        found = asdict(self)
+        for name in ("file", "outputs", "error", "unchanged"):
+            del found[name]
+        return found
+
+
+@dataclass(frozen=True)
+class ChunkOutcome:
+    """What came of some files, and notes that are about samples, with their number."""
+
+    files: list[FileOutcome]
+    about_samples: dict[str, int]
+
+
+@dataclass
+class _Read:
+    """A file that was read, and is to be scored."""
+
+    job: Job
+    expression: Expression
+    digest: str
+
+
+class Worker:
+    """Scores files, and keeps what it learns of their layout.
+
+    Parameters
+    ----------
+    scoring : Scoring
+    """
+
+    def __init__(self, scoring: Scoring) -> None:
+        self.scoring = scoring
+        self.reader = AlikeReader(scoring.how)
+
+    def packed(self) -> bytes:
+        """Return what another process needs to be the same."""
+        return pickle.dumps(self.scoring)
+
+    @staticmethod
+    def score_in_process(packed: bytes, jobs: Sequence[Job], parts: dict[str, str]) -> ChunkOutcome:
+        """Score files in a process that loads panels and reference once."""
+        return _worker(packed).score(jobs, parts)
+
+    def score(self, jobs: Sequence[Job], parts: dict[str, str]) -> ChunkOutcome:
+        """Score files.
+
+        Parameters
+        ----------
+        jobs : sequence of Job
+        parts : dict of str to str
+            Where the rows of all of them go; empty where each has a place of its own.
+        """
+        done: dict[str, FileOutcome] = {}
+        about: Counter[str] = Counter()
+        with sinks(parts) as opened:
+            together: list[_Read] = []
+            for job in jobs:
+                found = self._read(job)
+                if not isinstance(found, _Read) or (together and not _alike(together, found)):
+                    self._score(together, opened, done, about)
+                    together = []
+                if found is None:
+                    done[job.file] = self._by_itself(job, parts, opened)
+                elif isinstance(found, FileOutcome):
+                    done[job.file] = found
+                else:
+                    together.append(found)
+            self._score(together, opened, done, about)
+        return ChunkOutcome([done[job.file] for job in jobs], dict(about))
+
+    def _read(self, job: Job) -> _Read | FileOutcome | None:
+        """Read a file; a bad one is told, and None is said of one that is scored by itself."""
+        path = Path(job.file)
+        try:
+            if not path.is_file() or path.stat().st_size > LARGE or self.scoring.of_cohort:
+                return None
+            content = path.read_bytes()
+            expression = self.reader.read(job.file, content)
+            if len(self.scoring.uncovered(expression.samples)) == len(expression):
+                raise located(none_covered(expression.samples[0]), job.file)
+        except (MirriskError, OSError) as error:
+            return FileOutcome(job.file, error=str(error))
+        return _Read(job, expression, manifest.digest_of_file(path, content))
+
+    def _by_itself(
+        self, job: Job, parts: Mapping[str, str], opened: Mapping[str, Sink]
+    ) -> FileOutcome:
+        # Beside the others' rows until all is well: a fault far down leaves none of its own.
+        own = {what: Path(part).with_stem(f"{Path(part).stem}.own") for what, part in parts.items()}
+        targets = {what: str(path) for what, path in own.items()} or job.targets
+        try:
+            summary = run(job.file, self.scoring, targets, name=job.file if own else "")
+        except (MirriskError, OSError) as error:
+            return FileOutcome(job.file, error=str(error))
+        for what, path in own.items():
+            opened[what].append(path)
+            path.unlink()
+        return FileOutcome(
+            job.file,
+            n_samples=summary.n_samples,
+            flags={panel: dict(count) for panel, count in summary.flags.items()},
+            reasons={panel: dict(count) for panel, count in summary.reasons.items()},
+            notes=summary.notes,
+            n_shallow=summary.n_shallow,
+            digest=manifest.digest_of_file(job.file),
+            outputs=tuple(job.targets.values()),
+        )
+
+    def _score(
+        self,
+        files: Sequence[_Read],
+        opened: Mapping[str, Sink],
+        done: dict[str, FileOutcome],
+        about: Counter[str],
+    ) -> None:
+        """Score files together; if that cannot be, one by one, so that the bad one is told."""
+        if not files:
+            return
+        try:
+            assessment = self.scoring.assess(joined([file.expression for file in files]))
+            tally = Tally(0)
+            tally.add(assessment)
+            outcomes = self._outcomes(files, assessment, tally)
+            self._write(files, assessment, opened)
+        except MirriskError as error:
+            if len(files) == 1:
+                name = files[0].job.file
+                done[name] = FileOutcome(name, error=str(located(error, name)))
+                return
+            for file in files:
+                self._score([file], opened, done, about)
+            return
+        done.update(outcomes)
+        about.update(tally.about_samples)
+        if uncovered := self.scoring.uncovered(assessment.expression.samples):
+            about["no covariates for {}: estimated from the rest"] += len(uncovered)
+
+    def _outcomes(
+        self, files: Sequence[_Read], assessment: Assessment, tally: Tally
+    ) -> dict[str, FileOutcome]:
+        outcomes, start = {}, 0
+        for file in files:
+            rows = slice(start, start + len(file.expression))
+            start = rows.stop
+            counts = {result.panel.id: counted(result, rows) for result in assessment.results}
+            reads = file.expression.reads
+            shallow = 0 if reads is None else int((reads < self.scoring.min_reads).sum())
+            outcomes[file.job.file] = FileOutcome(
+                file.job.file,
+                n_samples=len(file.expression),
+                flags={panel: flags for panel, (flags, _) in counts.items()},
+                reasons={panel: reasons for panel, (_, reasons) in counts.items()},
+                notes=(*file.expression.notes, *tally.about_tables),
+                n_shallow=shallow,
+                digest=file.digest,
+                outputs=tuple(file.job.targets.values()),
+            )
+        return outcomes
+
+    def _write(
+        self, files: Sequence[_Read], assessment: Assessment, opened: Mapping[str, Sink]
+    ) -> None:
+        sizes = [len(file.expression) for file in files]
+        kinds = set(opened) | set(files[0].job.targets)
+        frames = {"out": assessment.scores} if "out" in kinds else {}
+        if "contributions" in kinds:
+            frames["contributions"] = assessment.contributions
+        for what, frame in frames.items():
+            per_sample = len(frame) // max(sum(sizes), 1)
+            rows = [size * per_sample for size in sizes]
+            if what in opened:
+                named = np.repeat(np.array([f.job.file for f in files], dtype=object), rows)
+                frame.insert(0, "file", named)
+                opened[what].write(frame)
+                continue
+            texts = _cut(frame, rows)
+            for file, text in zip(files, texts, strict=True):
+                write_texts({file.job.targets[what]: text})
+
+
+@lru_cache(maxsize=1)
+def _worker(packed: bytes) -> Worker:
+    return Worker(pickle.loads(packed))  # noqa: S301 (from the parent process, never from a file)
+
+
+def _alike(together: Sequence[_Read], other: _Read) -> bool:
+    """Tell whether a file can be scored with others: the same columns, unit and specimen."""
+    first, second = together[0].expression, other.expression
+    return (
+        len(together) < TOGETHER
+        and len(second) <= TOGETHER
+        and first.index is second.index
+        and first.unit == second.unit
+        and first.specimen == second.specimen
+        and (first.library_size is None) == (second.library_size is None)
+        and first.undetermined == second.undetermined
+        and first.limit == second.limit
+        and first.notes == second.notes
+    )
+
+
+def _cut(frame: pd.DataFrame, rows: Sequence[int]) -> list[str]:
+    """Return the CSV of consecutive rows, each with the header."""
+    text = frame_to_csv(frame)
+    if text.count("\n") != len(frame) + 1:  # a name holds a line break
+        ends = np.cumsum(rows)
+        return [frame_to_csv(frame.iloc[e - n : e]) for e, n in zip(ends, rows, strict=True)]
+    header, *body = [line + "\n" for line in text.split("\n")[:-1]]
+    texts, start = [], 0
+    for count in rows:
+        texts.append(header + "".join(body[start : start + count]))
+        start += count
+    return texts

@@ -1,0 +1,140 @@
+"""Harrell's C of risks that several models gave, as cross-validation leaves them.
+
+As for the AUC (:mod:`mirrisk.validation.fold_auc`) only risks of one model are compared: pairs of
+samples of one fold. Where another event competes, who had it will never have the event of
+interest: with those whose event came it is a comparable pair, and should have the lower risk,
+however early it had the other one. With censoring this C, as Harrell's, depends on who was
+censored when.
+
+References
+----------
+Harrell FE, Lee KL, Mark DB. Multivariable prognostic models. Stat Med 1996;15:361-387.
+doi:10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4
+
+Wolbers M, Blanche P, Koller MT, Witteman JCM, Gerds TA. Concordance for prognostic models with
+competing risks. Biostatistics 2014;15:526-539. doi:10.1093/biostatistics/kxt059
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import expit, logit
+
+from mirrisk.validation.estimate import normal_quantile
+from mirrisk.validation.interval import Interval
+
+if TYPE_CHECKING:
+    from mirrisk.vocabulary import FloatArray, IntArray
+
+METHOD = "logit, patients"
+COMPETING = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """How many comparable pairs each sample was in, and how many were in the right order.
+
+    Attributes
+    ----------
+    right, all : ndarray of shape (n_samples,)
+        A pair of tied risk is half right. Every pair counts for both of its samples.
+    """
+
+    right: FloatArray
+    all: FloatArray
+
+    @property
+    def c(self) -> float:
+        """The share in the right order; NaN without any pair."""
+        total = self.all.sum()
+        return float(self.right.sum() / total) if total else math.nan
+
+    def __add__(self, other: Pairs) -> Pairs:
+        return Pairs(self.right + other.right, self.all + other.all)
+
+
+def compare_within(time: FloatArray, event: IntArray, risk: FloatArray, folds: IntArray) -> Pairs:
+    """Compare the samples of each fold; NaN risks are left out.
+
+    Parameters
+    ----------
+    time : ndarray of shape (n_samples,)
+    event : ndarray of shape (n_samples,)
+        0 censored, 1 the event, 2 a competing event.
+    risk : ndarray of shape (n_samples,)
+        Higher where the event comes earlier.
+    folds : ndarray of shape (n_samples,)
+    """
+    right, every = np.zeros(len(time)), np.zeros(len(time))
+    never = np.where(event == COMPETING, np.inf, time)
+    for fold in np.unique(folds[~np.isnan(risk)]):
+        here = np.flatnonzero((folds == fold) & ~np.isnan(risk))
+        case = here[event[here] == 1]
+        at = never[case, None]
+        later = (never[here] > at) | ((never[here] == at) & (event[here] != 1))
+        lower, tied = risk[here] < risk[case, None], risk[here] == risk[case, None]
+        score = later * (lower + tied / 2)
+        for total, pairs in ((every, later), (right, score)):
+            total[case] += pairs.sum(axis=1)
+            total[here] += pairs.sum(axis=0)
+    return Pairs(right, every)
+
+
+@dataclass(frozen=True, eq=False)
+class WithinFoldConcordance:
+    """Harrell's C over pairs of one fold; see :func:`compare_within`."""
+
+    time: FloatArray
+    event: IntArray
+    key = "c"
+    name = "Harrell's C"
+
+    def of(self, risk: FloatArray, folds: IntArray) -> float:
+        """Return it; NaN without comparable pairs."""
+        return compare_within(self.time, self.event, risk, folds).c
+
+
+def fold_concordance(
+    compared: list[Pairs], patients: IntArray, level: float, training: float = 0.0
+) -> Interval:
+    """Average C over repeats, with an interval for patients, not for repeats.
+
+    Parameters
+    ----------
+    compared : list of Pairs
+        One per repeat.
+    patients : ndarray of int, shape (n_samples,)
+        Samples of one patient are not independent.
+    level : float
+        Nominal coverage.
+    training : float, default 0
+        Patients judged per patient learned from: ``1 / (folds - 1)``.
+
+    Returns
+    -------
+    Interval
+        NaN without a comparable pair. The variance is the infinitesimal jackknife's over
+        patients, of all repeats together, so that more repeats of the same patients do not make
+        it smaller than the patients allow; as for the AUC (see
+        :func:`mirrisk.validation.fold_auc.fold_auc`) `training` times that variance and the
+        variance from repeat to repeat are added, for models that would have been learned from
+        other patients. The limits are symmetric on the logit scale.
+    """
+    cs = np.array([one.c for one in compared])
+    cs = cs[~np.isnan(cs)]
+    if not cs.size:
+        return Interval(math.nan, math.nan, math.nan, level, METHOD, "Harrell's C")
+    c = float(cs.mean())
+    total = sum(compared[1:], start=compared[0])
+    influence = 2 * (total.right - c * total.all) / total.all.sum()
+    of_patient = np.bincount(patients, influence)
+    variance = float(of_patient @ of_patient) * (1 + training)
+    variance += float(cs.var(ddof=1)) if cs.size > 1 else 0.0
+    inside = min(max(c, 1e-3), 1 - 1e-3)
+    half = normal_quantile(level) * math.sqrt(variance) / (inside * (1 - inside))
+    low, high = (float(expit(logit(inside) + side * half)) for side in (-1, 1))
+    return Interval(c, min(low, c), max(high, c), level, METHOD, "Harrell's C")

@@ -1,0 +1,485 @@
+"""Files scored in batches, and many files: the same rows, whole or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from cohorts import LIVER, counts_like, log2_table
+
+import mirrisk
+from mirrisk.batch import score_file, score_files
+from mirrisk.batch.work import Worker
+from mirrisk.errors import MirriskError, MirriskWarning, MismatchError, NotFoundError
+from mirrisk.model import Covariate, Cutoffs, FittedPanel, Link, Term
+from mirrisk.reference import Reference
+from mirrisk.tables import as_expression
+from mirrisk.tables.assembly import Reading
+from mirrisk.tables.streaming import alike
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROSTATE: dict[str, Any] = {"panel": "prostate", "reference": "tcga-prad"}
+
+
+@pytest.fixture(scope="module")
+def counts() -> pd.DataFrame:
+    """Reads of libraries of several depths, some samples of which cannot be scored."""
+    frame = counts_like("tcga-prad", 260, 5)
+    frame.iloc[::7] = counts_like("tcga-prad", 38, 6, reads=6e4).to_numpy()
+    frame.iloc[40] = 0
+    frame.iloc[41] = frame.iloc[41].to_numpy()[::-1]
+    return frame.rename({"s3": "=s3()", "s4": 'a "quoted", name'})
+
+
+@pytest.fixture
+def table(counts: pd.DataFrame, tmp_path: Path) -> Path:
+    path = tmp_path / "counts.csv"
+    counts.to_csv(path)
+    return path
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let files of a few hundred kilobytes be of many blocks."""
+    from mirrisk.tables import streaming
+
+    defaults = dict(streaming.stream.__kwdefaults__, block_bytes=30_000)
+    monkeypatch.setattr(streaming.stream, "__kwdefaults__", defaults)
+
+
+def in_memory(path: Path, **how: Any) -> mirrisk.Assessment:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MirriskWarning)
+        return mirrisk.score(mirrisk.read(path), **PROSTATE, **how)
+
+
+def quietly(work: Any, *args: Any, **how: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MirriskWarning)
+        return work(*args, **PROSTATE, **how)
+
+
+# -- one file ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows", [17, 100, 10_000])
+def test_files_are_those_of_memory_to_the_byte(rows, table, tmp_path, small_blocks):
+    in_memory(table).write(tmp_path / "a.csv", tmp_path / "b.csv")
+    out, contributions = tmp_path / "c.csv", tmp_path / "d.csv"
+    quietly(score_file, table, out=out, contributions=contributions, batch_rows=rows)
+    assert out.read_bytes() == (tmp_path / "a.csv").read_bytes()
+    assert contributions.read_bytes() == (tmp_path / "b.csv").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "a.csv",
+        "b.csv",
+        "c.csv",
+        "counts.csv",
+        "d.csv",
+    ]
+
+
+def test_several_panels_go_sample_by_sample(table, tmp_path, small_blocks):
+    path = tmp_path / "out.csv"
+    with pytest.warns(MirriskWarning):
+        summary = score_file(table, panel="all", reference="tcga-brca", out=path, batch_rows=50)
+    with pytest.warns(MirriskWarning):
+        whole = mirrisk.score(mirrisk.read(table), panel="all", reference="tcga-brca")
+    whole.write(tmp_path / "whole.csv")
+    assert path.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert set(summary.flags) == {r.panel.id for r in whole.results}
+
+
+def test_gzipped_file_holds_the_same(table, tmp_path, small_blocks):
+    quietly(score_file, table, out=tmp_path / "a.csv.gz", batch_rows=30)
+    quietly(score_file, table, out=tmp_path / "a.csv")
+    packed = (tmp_path / "a.csv.gz").read_bytes()
+    assert gzip.decompress(packed) == (tmp_path / "a.csv").read_bytes()
+
+
+def test_parquet_holds_the_same_numbers(table, tmp_path, small_blocks):
+    out, contributions = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    quietly(score_file, table, out=out, contributions=contributions, batch_rows=30)
+    whole = in_memory(table)
+    for path, frame in ((out, whole.scores), (contributions, whole.contributions)):
+        found = pd.read_parquet(path)
+        assert list(found.columns) == list(frame.columns)
+        for name in frame.columns:
+            assert found[name].fillna(-9).tolist() == frame[name].fillna(-9).tolist(), name
+
+
+def test_counts_and_notes_are_those_of_the_whole(table, tmp_path, small_blocks):
+    found = quietly(score_file, table, out=tmp_path / "a.csv", batch_rows=30)
+    whole = in_memory(table)
+    assert found.n_samples == len(whole.expression)
+    assert found.flags["prostate"] == whole.scores["flag"].value_counts().to_dict()
+    reasons = whole.scores["reason"].value_counts().to_dict()
+    assert found.reasons["prostate"] == {why: n for why, n in reasons.items() if why}
+    assert set(found.notes) == set(whole.notes)
+    assert len(found.notes) == len(whole.notes)
+
+
+def test_shallow_samples_are_named_once(table, tmp_path, small_blocks):
+    with pytest.warns(MirriskWarning) as in_parts:
+        score_file(table, **PROSTATE, out=tmp_path / "a.csv", batch_rows=30)
+    with pytest.warns(MirriskWarning) as at_once:
+        mirrisk.score(mirrisk.read(table), **PROSTATE)
+    assert [str(w.message) for w in in_parts] == [str(w.message) for w in at_once]
+
+
+def test_fault_far_down_leaves_no_output(counts, tmp_path, small_blocks):
+    frame = counts.astype(object)
+    frame.iloc[250, 3] = "many"
+    frame.to_csv(tmp_path / "bad.csv")
+    with pytest.raises(MirriskError, match="'many' is no number"):
+        score_file(tmp_path / "bad.csv", **PROSTATE, out=tmp_path / "a.csv", batch_rows=20)
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.csv"]
+
+
+def test_what_is_found_to_be_unfit_for_parts_is_scored_whole(counts, tmp_path, small_blocks):
+    """Fractional counts with miRNAs in rows, the fractions at the very end."""
+    frame = counts.astype(float)
+    frame.iloc[:, -1] += 0.25
+    frame.T.to_csv(tmp_path / "t.csv")
+    quietly(score_file, tmp_path / "t.csv", out=tmp_path / "a.csv", unit="counts")
+    with pytest.warns(MirriskWarning):
+        whole = mirrisk.score(mirrisk.read(tmp_path / "t.csv", unit="counts"), **PROSTATE)
+    whole.write(tmp_path / "b.csv")
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_cohort_is_its_own_reference(tmp_path):
+    frame = counts_like("tcga-prad", 60, 1)
+    frame.to_csv(tmp_path / "t.csv")
+    score_file(
+        tmp_path / "t.csv",
+        panel="prostate",
+        reference="cohort",
+        out=tmp_path / "a.csv",
+        batch_rows=10,
+    )
+    whole = mirrisk.score(mirrisk.read(tmp_path / "t.csv"), panel="prostate", reference="cohort")
+    whole.write(tmp_path / "b.csv")
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_output_over_its_own_input_is_refused(table):
+    before = table.read_bytes()
+    with pytest.raises(MirriskError, match="same file"):
+        score_file(table, **PROSTATE, out=table)
+    assert table.read_bytes() == before
+
+
+def test_panel_of_another_cancer_is_refused_before_reading(tmp_path):
+    with pytest.raises(MismatchError, match="liver"):
+        score_file("nowhere.csv", panel="liver", reference="tcga-prad", out=tmp_path / "a.csv")
+
+
+# -- many files --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(counts: pd.DataFrame, tmp_path: Path) -> Path:
+    """Files of one sample each, in several layouts, and two that are bad."""
+    path = tmp_path / "in"
+    path.mkdir()
+    for i in range(12):
+        one = counts.iloc[[i]]
+        if i < 8:
+            one.T.to_csv(path / f"f{i:02}.tsv", sep="\t")
+        elif i < 11:
+            one.to_csv(path / f"f{i:02}.csv")
+        else:
+            one.to_parquet(path / f"f{i:02}.parquet")
+    counts.iloc[[13]].astype(object).replace(counts.iloc[13, 0], "many").to_csv(path / "f05b.csv")
+    (path / "f99.txt").write_text("")
+    (path / ".hidden").write_text("")
+    return path
+
+
+def alone(path: Path, tmp_path: Path) -> bytes:
+    in_memory(path).write(tmp_path / "alone.csv")
+    return (tmp_path / "alone.csv").read_bytes()
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_each_file_gets_the_scores_that_it_has_alone(n_jobs, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("mirrisk.batch.manyfiles.CHUNK", 4)
+    result = quietly(score_files, folder, out=tmp_path / "out", n_jobs=n_jobs)
+    assert [f.file for f in result.failed] == [str(folder / "f05b.csv"), str(folder / "f99.txt")]
+    assert "'many' is no number" in result.failed[0].error
+    assert "empty" in result.failed[1].error
+    assert len(result.files) == 14
+    assert result.n_samples == 12
+    for i in range(12):
+        (path,) = folder.glob(f"f{i:02}.*")
+        out = tmp_path / "out" / f"{path.name}.scores.csv"
+        assert out.read_bytes() == alone(path, tmp_path), path.name
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
+def test_one_table_holds_all_in_the_order_of_the_files(
+    suffix, n_jobs, folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("mirrisk.batch.manyfiles.CHUNK", 4)
+    out, parts = tmp_path / f"all{suffix}", tmp_path / f"parts{suffix}"
+    files = sorted(folder.glob("f*.*"), reverse=True)
+    result = quietly(score_files, files, out=out, contributions=parts, n_jobs=n_jobs)
+    read = pd.read_parquet if suffix == ".parquet" else pd.read_csv
+    found = read(out)
+    good = [str(p) for p in files if p.name not in ("f05b.csv", "f99.txt")]
+    assert found.columns[0] == "file"
+    assert found["file"].tolist() == good
+    assert len(result.failed) == 2
+    for name, rows in found.groupby("file"):
+        whole = in_memory(name)
+        assert np.array_equal(rows["score"], whole.scores["score"], equal_nan=True)
+        expected = whole.contributions
+        part = read(parts).query("file == @name")
+        assert np.array_equal(part["contribution"], expected["contribution"], equal_nan=True)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_large_file_among_small_ones_is_scored_in_batches(counts, folder, tmp_path, monkeypatch):
+    counts.to_csv(folder / "f03a.csv")
+    monkeypatch.setattr("mirrisk.batch.work.LARGE", 100_000)
+    quietly(score_files, folder, out=tmp_path / "out")
+    quietly(score_files, folder, out=tmp_path / "all.csv")
+    out = tmp_path / "out" / "f03a.csv.scores.csv"
+    assert out.read_bytes() == alone(folder / "f03a.csv", tmp_path)
+    found = pd.read_csv(tmp_path / "all.csv")
+    rows = found[found["file"] == str(folder / "f03a.csv")]
+    assert len(rows) == len(counts)
+
+
+def test_large_file_with_a_fault_far_down_leaves_no_rows(counts, folder, tmp_path, monkeypatch):
+    frame = counts.astype(object)
+    frame.iloc[250, 3] = "many"
+    frame.to_csv(folder / "f03a.csv")
+    monkeypatch.setattr("mirrisk.batch.work.LARGE", 100_000)
+    result = quietly(score_files, folder, out=tmp_path / "all.csv")
+    assert result.failed[0].file == str(folder / "f03a.csv")
+    assert len(pd.read_csv(tmp_path / "all.csv")) == 12
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_without_a_good_file_there_is_no_table(folder, tmp_path):
+    files = [folder / "f05b.csv", folder / "f99.txt"]
+    for name in ("all.csv", "all.parquet"):
+        result = score_files(files, **PROSTATE, out=tmp_path / name)
+        assert len(result.failed) == 2
+        assert not (tmp_path / name).exists()
+
+
+def test_results_are_not_put_among_the_files(folder):
+    with pytest.raises(MirriskError, match="read from"):
+        score_files(folder, **PROSTATE, out=folder)
+
+
+def test_resume_scores_only_what_changed(folder, tmp_path):
+    out = tmp_path / "out"
+    first = quietly(score_files, folder, out=out)
+    assert not first.unchanged
+    again = quietly(score_files, folder, out=out, resume=True)
+    assert len(again.unchanged) == 12
+    assert again.flags == first.flags
+    assert again.n_samples == first.n_samples
+    (out / "f00.tsv.scores.csv").unlink()
+    (folder / "f01.tsv").write_bytes((folder / "f02.tsv").read_bytes())
+    third = quietly(score_files, folder, out=out, resume=True)
+    scored = {f.file.rpartition("/")[2] for f in third.files if not f.unchanged and not f.error}
+    assert scored == {"f00.tsv", "f01.tsv"}
+    assert (out / "f01.tsv.scores.csv").read_bytes() == alone(folder / "f01.tsv", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"min_coverage": 0.4}, {"unit": "counts"}, {"contributions": "contributions"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_resume_with_other_options_scores_all_again(change, folder, tmp_path):
+    quietly(score_files, folder, out=tmp_path / "out")
+    if "contributions" in change:
+        change = {"contributions": tmp_path / "contributions"}
+    again = quietly(score_files, folder, out=tmp_path / "out", resume=True, **change)
+    assert not again.unchanged
+
+
+def test_resume_passes_by_a_manifest_that_was_cut_short(folder, tmp_path):
+    quietly(score_files, folder, out=tmp_path / "out")
+    path = tmp_path / "out" / "manifest.jsonl"
+    path.write_text(path.read_text()[:-20])
+    again = quietly(score_files, folder, out=tmp_path / "out", resume=True)
+    assert len(again.unchanged) == 11
+    whole = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+    assert len({entry["output"] for entry in whole}) == 12
+
+
+def test_resume_into_one_table_is_refused(folder, tmp_path):
+    with pytest.raises(MirriskError, match="one table"):
+        score_files(folder, **PROSTATE, out=tmp_path / "all.csv", resume=True)
+
+
+def test_files_are_found_by_pattern(folder, tmp_path):
+    result = quietly(score_files, str(folder / "*.tsv"), out=tmp_path / "out")
+    assert len(result.files) == 8
+    with pytest.raises(NotFoundError, match="no files"):
+        score_files(str(folder / "*.nothing"), **PROSTATE, out=tmp_path / "out")
+
+
+def test_files_of_one_name_in_two_folders_keep_apart(counts, tmp_path):
+    for name, i in (("a", 0), ("b", 1)):
+        (tmp_path / name).mkdir()
+        counts.iloc[[i]].to_csv(tmp_path / name / "s.csv")
+    files = [tmp_path / "a" / "s.csv", tmp_path / "b" / "s.csv"]
+    quietly(score_files, files, out=tmp_path / "out")
+    for file in files:
+        out = tmp_path / "out" / file.parent.name / "s.csv.scores.csv"
+        assert out.read_bytes() == alone(file, tmp_path)
+
+
+def test_shallow_samples_of_all_files_are_counted(folder, tmp_path):
+    with pytest.warns(MirriskWarning, match="2 samples hold fewer than 100,000"):
+        score_files(folder, **PROSTATE, out=tmp_path / "out")
+
+
+# -- files that are alike ----------------------------------------------------------------------
+
+
+def test_files_like_the_one_before_are_read_as_if_alone(counts, tmp_path, monkeypatch):
+    """Every other file differs in something; each is read as mirrisk.read reads it."""
+    frame = counts.iloc[[0]].astype(float)
+    names = list(frame.columns)
+    variants: list[bytes] = []
+    for i in range(6):
+        one = counts.iloc[[i]]
+        variants.append(one.T.to_csv(sep="\t").encode())
+        variants.append(one.T.to_csv(lineterminator="\r\n").encode())
+        variants.append(one.to_csv().encode())
+    one = counts.iloc[[5]].astype(float)
+    variants += [
+        one.add(0.5).T.to_csv(sep="\t").encode(),  # fractions
+        one.T.rename(index={names[3]: "hsa-mir-9999"}).to_csv(sep="\t").encode(),
+        one.T.iloc[::-1].to_csv(sep="\t").encode(),
+        one.T.assign(second=3.0).to_csv(sep="\t").encode(),
+        one.T.set_axis(["Total"], axis=1).to_csv(sep="\t").encode(),
+        one.T.set_axis(["a,b,c"], axis=1).to_csv(sep="\t").encode(),
+        one.T.set_axis(["Jürgen"], axis=1).to_csv(sep="\t").encode("latin-1"),
+        one.T.set_axis(["Jürgen"], axis=1).to_csv(sep="\t").encode(),
+        b"# a comment\n" + one.T.to_csv(sep="\t").encode(),
+        one.T.to_csv(sep="\t").replace("\n", "\n\n").encode(),
+        one.T.where(one.T > 5).to_csv(sep="\t").encode(),
+        one.T.where(one.T > 5, -1).to_csv(sep="\t").encode(),
+        one.T.where(one.T > 5, np.inf).to_csv(sep="\t").encode(),
+        one.div(one.sum(axis=1), axis=0).mul(1e6).T.to_csv(sep="\t").encode(),
+        one.T.to_csv(sep="\t", quoting=2).encode(),
+        one.T.to_csv(sep="\t").encode()[:-30],
+        gzip.compress(one.T.to_csv(sep="\t").encode()),
+        gzip.compress(one.T.to_csv(sep="\t").encode())[:-30],
+        b"",
+        b"\x00\x01",
+    ]
+    reader = alike.AlikeReader(Reading())
+    first = variants[0]
+    path = tmp_path / "f.tsv"
+    for content in variants:
+        for text in (first, content, content):
+            path.write_bytes(text)
+            assert outcome(reader.read, path, text) == outcome(mirrisk.read, path)
+
+
+def outcome(read: Any, *args: Any) -> Any:
+    try:
+        found = read(*args)
+    except MirriskError as error:
+        return str(error)
+    values = found.values.tobytes()
+    return found.samples, found.features, found.unit, found.level, found.notes, values
+
+
+def test_files_that_are_alike_are_found_out_about_once(counts, tmp_path, monkeypatch):
+    calls = []
+    whole = alike.read
+    monkeypatch.setattr(alike, "read", lambda *a, **k: calls.append(a) or whole(*a, **k))
+    reader = alike.AlikeReader(Reading())
+    for i in range(10):
+        path = tmp_path / f"{i}.csv"
+        path.write_bytes(counts.iloc[[i + 5]].to_csv().encode())
+        assert reader.read(path, path.read_bytes()).samples == (counts.index[i + 5],)
+    assert len(calls) == 1
+
+
+def test_worker_in_another_process_scores_the_same():
+    """What is sent is what is needed: panels, reference, options."""
+    from mirrisk.batch.scoring import Scoring
+
+    scoring = Scoring.of("prostate", Reference.load("tcga-prad"), Reading(), None, 0.5, 0)
+    import pickle
+
+    again = pickle.loads(Worker(scoring).packed())
+    assert again.digest == scoring.digest
+    assert again.keys == scoring.keys
+
+
+# -- fitted panels -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def array() -> pd.DataFrame:
+    return log2_table(240, 3, others=120)
+
+
+@pytest.fixture(scope="module")
+def with_age(array: pd.DataFrame) -> FittedPanel:
+    keys = LIVER[:3]
+    cohort = as_expression(log2_table(60, 4, others=120), unit="log2")
+    reference = Reference.fit_keys(cohort, keys, name="a cohort").restricted(keys)
+    covariance = np.eye(4)
+    covariance[:3, :3] = reference.covariance
+    return FittedPanel(
+        id="mine",
+        version="1.0.0",
+        title="A panel of a test",
+        cancer=None,
+        endpoint="bone metastasis",
+        caveats=("Made up.",),
+        reference=reference,
+        terms=tuple(Term(key, key, b) for key, b in zip(keys, (-0.8, 0.5, -0.3), strict=True)),
+        covariates=(Covariate("age", 0.6, mean=60.0, sd=10.0),),
+        mean=np.append(reference.mean, 0.0),
+        covariance=covariance,
+        link=Link("logistic", intercept=-1.2, slope=0.9),
+        cutoffs=Cutoffs(-0.6, 0.7, "low as chosen", "high as chosen"),
+        report={"n": 60, "events": 20},
+    )
+
+
+def test_fitted_panel_takes_each_samples_covariates(array, with_age, tmp_path, small_blocks):
+    array.to_csv(tmp_path / "t.csv")
+    age = pd.DataFrame({"age": np.linspace(40, 80, 240)}, index=array.index)
+    age = age.drop(["s3", "s200"]).sample(frac=1, random_state=0)
+    how = {"panel": with_age, "covariates": age}
+    found = score_file(
+        tmp_path / "t.csv", out=tmp_path / "a.csv", unit="log2", batch_rows=50, **how
+    )
+    whole = mirrisk.score(mirrisk.read(tmp_path / "t.csv", unit="log2"), **how)
+    whole.write(tmp_path / "b.csv")
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    assert set(found.notes) == set(whole.notes)
+
+
+def test_covariates_of_other_samples_are_refused(array, with_age, tmp_path, small_blocks):
+    array.to_csv(tmp_path / "t.csv")
+    age = pd.DataFrame({"age": [60.0]}, index=["T0"])
+    how = {"panel": with_age, "covariates": age, "unit": "log2"}
+    with pytest.raises(MismatchError, match="no sample of the table"):
+        score_file(tmp_path / "t.csv", out=tmp_path / "a.csv", **how)
+    result = score_files([tmp_path / "t.csv"], out=tmp_path / "out", **how)
+    assert "no sample of the table" in result.failed[0].error
