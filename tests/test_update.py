@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from mirrisk.errors import (
     MirriskWarning,
     MismatchError,
 )
+from mirrisk.fitting import PanelClassifier
 from mirrisk.fitting.update import Updated, update
 from mirrisk.model import Covariate, Cutoffs, FittedPanel, Link, Term
 from mirrisk.reference import Reference
@@ -631,3 +633,26 @@ def test_options_that_make_no_sense_are_refused(
 ) -> None:
     with pytest.raises(kind, match=message):
         update(model, cohort, y, unit="log2", **options)
+
+
+# -- who is known to whom -----------------------------------------------------------------------
+
+
+def test_updated_panel_knows_the_cohort_of_its_update():
+    """So that a validation on it is not taken for one in new patients."""
+    simulated = mirrisk.simulate.cohort("tcga-prad", 240, panel="prostate", shifted=0.4, shift=0.4, seed=8)
+    old, new = simulated.counts[:120], simulated.counts[120:]
+    y = simulated.truth["shifted"].to_numpy()
+    model = PanelClassifier("prostate", unit="counts", repeats=1, audit=False, quiet=True)
+    panel = model.fit(old, y[:120]).export(id="old", title="t", endpoint="e", cohort="old")
+    # Of other labels, so that there is something to update.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        updated = update(panel, new, ~y[120:], unit="counts")
+        again = update(panel, old, y[:120], unit="counts")
+    expression = as_expression(new, unit="counts")
+    assert updated.chosen != "original"
+    assert updated.panel.reference.holds(expression).all()
+    assert not panel.reference.holds(expression).any()
+    assert not any("was fitted on" in note for note in updated.notes)
+    assert any("fitted on 120 of these 120 samples" in note for note in again.notes)

@@ -333,9 +333,17 @@ class Reference:
         """
         if not self.samples:
             return np.zeros(len(expression), dtype=bool)
-        logs = normalised(expression, self.profile.keys, self.level, self.normalisers)
         known = frozenset(self.samples)
-        return np.array([f in known for f in fingerprints(self.profile, logs)], dtype=bool)
+        return np.array([f in known for f in self._fingerprints(expression)], dtype=bool)
+
+    def also_holding(self, expression: Expression) -> Reference:
+        """Return the same reference that also tells other samples again: those of an update."""
+        known = {*self.samples, *self._fingerprints(expression)}
+        return Reference.from_dict(replace(self, samples=tuple(sorted(known))).to_dict())
+
+    def _fingerprints(self, expression: Expression) -> tuple[str, ...]:
+        logs = normalised(expression, self.profile.keys, self.level, self.normalisers)
+        return fingerprints(self.profile, logs)
 
     def lay(self, panel: Panel, index: FeatureIndex) -> tuple[Alignment, Composite]:
         """Lay a panel over a table's columns and this reference.

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mirrisk.catalog import PanelLike
+    from mirrisk.expression import Expression
     from mirrisk.fitting.closed_test import ClosedTest
     from mirrisk.fitting.sample_size import Support
     from mirrisk.reference import Reference
@@ -155,6 +156,10 @@ def update(
             made,
             id=name,
             version=version,
+            # So that a validation knows whom the updated panel has seen.
+            reference=made.reference
+            if test.chosen == "original"
+            else made.reference.also_holding(expression),
             title=f"{original.title}, updated" + (f" on {cohort_name}" if cohort_name else ""),
             caveats=(
                 *original.caveats,
@@ -184,6 +189,7 @@ def update(
             *expression.notes,
             *labels.notes,
             *observed.notes,
+            *_seen_before(original, expression),
             *_notes(original, cohort, opposed, own_reference=own_reference),
             *fallback,
         ),
@@ -204,6 +210,21 @@ def _opposed(panel: FittedPanel) -> list[str]:
         for term in panel.terms
         if term.claim is not None and term.coefficient * term.claim.sign < 0
     ]
+
+
+def _seen_before(original: Panel | FittedPanel, expression: Expression) -> list[str]:
+    """Say where the cohort of the update is not new to the panel."""
+    if isinstance(original, Panel):
+        return []
+    seen = int(original.reference.holds(expression).sum())
+    if not seen:
+        return []
+    of = len(expression)
+    said = (
+        f"The panel was fitted on {seen} of these {of} samples: its AUC before the update is "
+        "apparent, and an update on them proves nothing."
+    )
+    return [said]
 
 
 def _notes(
