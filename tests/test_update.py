@@ -640,7 +640,9 @@ def test_options_that_make_no_sense_are_refused(
 
 def test_updated_panel_knows_the_cohort_of_its_update():
     """So that a validation on it is not taken for one in new patients."""
-    simulated = mirrisk.simulate.cohort("tcga-prad", 240, panel="prostate", shifted=0.4, shift=0.4, seed=8)
+    simulated = mirrisk.simulate.cohort(
+        "tcga-prad", 240, panel="prostate", shifted=0.4, shift=0.4, seed=8
+    )
     old, new = simulated.counts[:120], simulated.counts[120:]
     y = simulated.truth["shifted"].to_numpy()
     model = PanelClassifier("prostate", unit="counts", repeats=1, audit=False, quiet=True)
