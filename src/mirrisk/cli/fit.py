@@ -226,6 +226,8 @@ def fit(
         "directions": directions,
         "covariates": options.split([covariates]) if covariates else (),
         "rule": rule,
+        "sensitivity": sensitivity,
+        "specificity": specificity,
         "accept_small": accept_small,
         "random_state": seed,
     }
@@ -237,7 +239,6 @@ def fit(
         from mirrisk.fitting import PanelClassifier
         from mirrisk.tables.clinical import classes, column
 
-        settings |= {"sensitivity": sensitivity, "specificity": specificity}
         estimator: PanelEstimator = PanelClassifier(**settings)
         y = classes(column(labelled.clinical, outcome, labels))
     else:
@@ -259,8 +260,9 @@ def fit(
     result = final.export(**names.__dict__)
     if repeats:
         outcomes = (y == final.classes_[1]).astype(int) if outcome is not None else y
+        scheme = {"folds": folds, "repeats": repeats, "seed": seed, "n_jobs": jobs}
         validation = fitted.validated(
-            estimator, samples, outcomes, patients, folds, repeats, seed, jobs, checkpoint
+            estimator, samples, outcomes, groups=patients, checkpoint=checkpoint, **scheme
         )
         result = fitted.with_validation(result, validation)
     result.save(out)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from mirrisk.model import FittedPanel
     from mirrisk.tables.clinical import Labelled
 
-OF_PATIENTS = ("risks", "assignment", "warnings")
+OF_PATIENTS = ("linear_predictors", "risks", "assignment", "warnings")
 """Parts of a validation that tell of single patients: they do not go into a file to be shared."""
 
-HEADLINES = 2
+HEADLINES = {"CrossValidated": 2, "CrossValidatedSurvival": 3}
 """Lines of a validation's words that say what it found, before what went wrong in its fits."""
 
 
@@ -97,39 +97,26 @@ def with_stability(estimator: "PanelEstimator", pairs: int, jobs: int) -> Any:
     return clone(estimator).set_params(stability=pairs, n_jobs=jobs)
 
 
-def validated(
-    estimator: "PanelEstimator",
-    cohort: "Cohort",
-    y: Any,
-    groups: Any,
-    folds: int,
-    repeats: int,
-    seed: int,
-    jobs: int,
-    checkpoint: str | None,
-) -> Any:
-    """Validate by nested cross-validation, showing how far it is."""
-    from mirrisk.validation.resampling import nested_cv
+def validated(estimator: "PanelEstimator", cohort: "Cohort", y: Any, **scheme: Any) -> Any:
+    """Validate by nested cross-validation, showing how far it is.
 
-    with show.counted("Validating", folds * repeats) as progress:
-        return nested_cv(
-            estimator.set_params(audit=False, quiet=True, repeats=1),
-            cohort,
-            y,
-            groups=groups,
-            folds=folds,
-            repeats=repeats,
-            seed=seed,
-            n_jobs=jobs,
-            progress=progress,
-            checkpoint=checkpoint,
-        )
+    ``y`` is 0 and 1, or what :func:`follow_up` gives.
+    """
+    from mirrisk.validation.resampling import nested_cv
+    from mirrisk.validation.survival_resampling import nested_cv_survival
+
+    lean = estimator.set_params(audit=False, quiet=True, repeats=1)
+    with show.counted("Validating", scheme["folds"] * scheme["repeats"]) as progress:
+        if y.dtype.names is None:
+            return nested_cv(lean, cohort, y, progress=progress, **scheme)
+        time, event = y["time"], y["event"]
+        return nested_cv_survival(lean, cohort, time, event, progress=progress, **scheme)
 
 
 def with_validation(panel: "FittedPanel", validation: Any) -> "FittedPanel":
     """Write a validation into a panel's report, without what tells of single patients."""
     kept = {k: v for k, v in validation.to_dict().items() if k not in OF_PATIENTS}
-    said = str(validation).splitlines()[:HEADLINES]
+    said = str(validation).splitlines()[: HEADLINES[type(validation).__name__]]
     failed = len(validation.failures)
     if failed:
         said.append(f"{failed} of {validation.folds * validation.repeats} fits failed")

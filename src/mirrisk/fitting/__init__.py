@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mirrisk.fitting.classifier import PanelClassifier
+    from mirrisk.fitting.survival import PanelSurvival
     from mirrisk.fitting.update import update
 
-_HOME = {"PanelClassifier": "classifier", "update": "update"}
+_HOME = {"PanelClassifier": "classifier", "PanelSurvival": "survival", "update": "update"}
 
-__all__ = ["PanelClassifier", "update"]
+__all__ = ["PanelClassifier", "PanelSurvival", "update"]
 
 
 def __getattr__(name: str) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mirrisk.fitting.folds import Fold
     from mirrisk.fitting.predictors import Predictors
     from mirrisk.panel import Panel
-    from mirrisk.vocabulary import FloatArray
+    from mirrisk.vocabulary import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -148,12 +148,43 @@ def curated_scores(predictors: Predictors, panel: Panel) -> FloatArray | None:
         return None
 
 
+class Discrimination(Protocol):
+    """How well risks tell who has the event, over pairs of samples of one fold."""
+
+    key: str
+    name: str
+
+    def of(self, risk: FloatArray, folds: IntArray) -> float:
+        """Return it, 0.5 for no better than chance; NaN without pairs.
+
+        Parameters
+        ----------
+        risk : ndarray of shape (n_samples,)
+            NaN where not known.
+        folds : ndarray of shape (n_samples,)
+            The fold that each sample was held out in.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class WithinFoldAUC:
+    """The AUC for an outcome of 0 and 1."""
+
+    y: FloatArray
+    key = "auc"
+    name = "AUC"
+
+    def of(self, risk: FloatArray, folds: IntArray) -> float:
+        """Return the AUC over pairs of one fold."""
+        return placements(self.y.astype(np.intp), risk, folds).auc(self.y == 1)
+
+
 def compare_with_curated(
     panel: Panel,
     scores: FloatArray | None,
     etas: FloatArray,
-    y: FloatArray,
     folds: Sequence[Sequence[Fold]],
+    discrimination: Discrimination,
 ) -> dict[str, Any]:
     """Compare a fitted panel out of fold with the curated one, of which nothing was fitted.
 
@@ -164,47 +195,52 @@ def compare_with_curated(
         The curated panel's.
     etas : ndarray of shape (n_repeats, n_samples)
         Out-of-fold linear predictors.
-    y : ndarray of shape (n_samples,)
-        0 and 1.
     folds : list of list of (training rows, held-out rows)
         Per repeat; only samples of one fold are compared with each other.
+    discrimination : Discrimination
+        What is compared.
     """
     told: dict[str, Any] = {"panel": panel.id, "version": panel.version, "digest": panel.digest}
     if scores is None:
         return {**told, "said": f"The curated panel {panel.id} cannot be scored in this cohort."}
-    pairs = [
-        (_within_folds(etas[r], scores, y, repeat), _within_folds(scores, etas[r], y, repeat))
-        for r, repeat in enumerate(folds)
-    ]
-    fitted, curated = (float(np.mean(aucs)) for aucs in zip(*pairs, strict=True))
+    fitted, curated = _of_both(scores, etas, folds, discrimination)
     if np.isnan(fitted) or np.isnan(curated):
         return {**told, "said": "No fold holds events and non-events that both panels score."}
     count = int((~np.isnan(etas) & ~np.isnan(scores)).any(axis=0).sum())
     beats = fitted > curated
     verdict = "does better" if beats else "does not beat it"
+    key, name = discrimination.key, discrimination.name
     return {
         **told,
         "n": count,
-        "auc_fitted": fitted,
-        "auc_curated": curated,
+        f"{key}_fitted": fitted,
+        f"{key}_curated": curated,
         "beats_curated": beats,
         "said": (
-            f"Out of fold the fitted panel {verdict}: AUC {fitted:.2f}, against {curated:.2f} of "
-            f"the curated panel {panel.id} alone, of which nothing is fitted ({count} samples, "
+            f"Out of fold the fitted panel {verdict}: {name} {fitted:.2f}, against {curated:.2f} "
+            f"of the curated panel {panel.id} alone, of which nothing is fitted ({count} samples, "
             "the same folds)."
         ),
     }
 
 
-def _within_folds(
-    risk: FloatArray, other: FloatArray, y: FloatArray, folds: Sequence[Fold]
-) -> float:
-    """Return the AUC of a risk over pairs of one fold, where the other risk is known too."""
-    fold_of = np.zeros(len(y), dtype=np.intp)
-    for number, (_, held) in enumerate(folds):
-        fold_of[held] = number
-    known = np.where(np.isnan(other), np.nan, risk)
-    return placements(y.astype(np.intp), known, fold_of).auc(y == 1)
+def _of_both(
+    scores: FloatArray,
+    etas: FloatArray,
+    folds: Sequence[Sequence[Fold]],
+    discrimination: Discrimination,
+) -> tuple[float, float]:
+    """Return the discrimination of both risks where both are known, averaged over repeats."""
+    found = []
+    for eta, repeat in zip(etas, folds, strict=True):
+        fold_of = np.zeros(len(scores), dtype=np.intp)
+        for number, (_, held) in enumerate(repeat):
+            fold_of[held] = number
+        known = ~np.isnan(eta) & ~np.isnan(scores)
+        pair = (np.where(known, risk, np.nan) for risk in (eta, scores))
+        found.append([discrimination.of(risk, fold_of) for risk in pair])
+    fitted, curated = np.mean(found, axis=0)
+    return float(fitted), float(curated)
 
 
 def _covariances(observed: FloatArray, association: FloatArray) -> FloatArray:

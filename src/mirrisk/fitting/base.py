@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mirrisk.errors import InvalidTableError, MirriskWarning, MismatchError, NotFoundError
 from mirrisk.expression import Expression, index_features, infer_unit, require_mirnas
 from mirrisk.fitting.cohort import Cohort, require_numbers
+from mirrisk.fitting.settings import Settings
 from mirrisk.model import FittedPanel, check_identity
 from mirrisk.panel import PANEL_ID, VERSION
 from mirrisk.result import score_panel
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from mirrisk.fitting.directions import Directions
+    from mirrisk.fitting.tuning import Rule
     from mirrisk.panel import Panel
     from mirrisk.signatures import PanelLike
     from mirrisk.vocabulary import FloatArray, IntArray, Specimen, Unit
@@ -40,7 +43,22 @@ class PanelEstimator(BaseEstimator):  # type: ignore[misc]
     specimen: Specimen | None
     cancer: str | None
     feature_names: Sequence[str] | Callable[[int], Sequence[str]] | None
+    mixings: Sequence[float]
+    n_penalties: int
+    min_ratio: float
+    mixing: float | None
+    penalty: float | None
+    folds: int
+    repeats: int
+    rule: Rule
+    sensitivity: float
+    specificity: float
+    stability: int
+    audit: bool
+    accept_small: bool
     quiet: bool
+    n_jobs: int
+    random_state: Any
     panel_: FittedPanel | None
 
     # -- reading ----------------------------------------------------------------------------
@@ -168,6 +186,29 @@ class PanelEstimator(BaseEstimator):  # type: ignore[misc]
                 remedy="choose another panel, or leave cancer out",
             )
         return panel, panel.cancer
+
+    # -- fitting ----------------------------------------------------------------------------
+
+    def _settings(self) -> Settings:
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        return Settings(
+            directions=self.directions,
+            mixings=tuple(self.mixings),
+            n_penalties=self.n_penalties,
+            min_ratio=self.min_ratio,
+            mixing=self.mixing,
+            penalty=self.penalty,
+            folds=self.folds,
+            repeats=self.repeats,
+            rule=self.rule,
+            sensitivity=self.sensitivity,
+            specificity=self.specificity,
+            stability=self.stability,
+            audit=self.audit,
+            accept_small=self.accept_small,
+            seed=seed,
+            n_jobs=self.n_jobs,
+        )
 
     # -- applying ---------------------------------------------------------------------------
 

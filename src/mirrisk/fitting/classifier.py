@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -16,7 +15,7 @@ from mirrisk.errors import MismatchError
 from mirrisk.fitting.base import PanelEstimator, patient_numbers
 from mirrisk.fitting.candidates import choose_candidates
 from mirrisk.fitting.cohort import outcome_in_order
-from mirrisk.fitting.logistic import Settings, fit_logistic_panel
+from mirrisk.fitting.logistic import fit_logistic_panel
 from mirrisk.fitting.penalties import threads
 from mirrisk.fitting.report import Summary
 
@@ -275,27 +274,6 @@ class PanelClassifier(ClassifierMixin, PanelEstimator):  # type: ignore[misc]
         """
         log_odds = self.decision_function(X, clinical=clinical)
         return self.classes_[(log_odds > 0).astype(np.intp)]
-
-    def _settings(self) -> Settings:
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        return Settings(
-            directions=self.directions,
-            mixings=tuple(self.mixings),
-            n_penalties=self.n_penalties,
-            min_ratio=self.min_ratio,
-            mixing=self.mixing,
-            penalty=self.penalty,
-            folds=self.folds,
-            repeats=self.repeats,
-            rule=self.rule,
-            sensitivity=self.sensitivity,
-            specificity=self.specificity,
-            stability=self.stability,
-            audit=self.audit,
-            accept_small=self.accept_small,
-            seed=seed,
-            n_jobs=self.n_jobs,
-        )
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that the outcome is binary and that NaN is allowed."""

@@ -185,7 +185,7 @@ def outcome_in_order(y: object, X: object) -> None:
     ------
     MismatchError
     """
-    if not isinstance(y, pd.Series):
+    if not isinstance(y, pd.Series | pd.DataFrame):
         return
     if isinstance(X, pd.DataFrame):
         samples = list(X.index)

@@ -10,6 +10,8 @@ import numpy as np
 from mirrisk.errors import MismatchError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mirrisk.vocabulary import FloatArray, IntArray
 
 Fold = tuple["IntArray", "IntArray"]
@@ -17,7 +19,13 @@ Fold = tuple["IntArray", "IntArray"]
 
 
 def make_folds(
-    y: FloatArray, groups: IntArray | None, *, folds: int, repeats: int, seed: int
+    y: FloatArray,
+    groups: IntArray | None,
+    *,
+    folds: int,
+    repeats: int,
+    seed: int,
+    needed: Sequence[int] = (0, 1),
 ) -> list[list[Fold]]:
     """Divide samples into folds with about equal shares of events, several times.
 
@@ -29,6 +37,8 @@ def make_folds(
         No group is in two folds.
     folds, repeats, seed : int
         Fewer folds are made where there are fewer events, or groups with events.
+    needed : sequence of int, default both
+        The classes without which a fold cannot be judged: of survival the event alone.
 
     Returns
     -------
@@ -41,7 +51,7 @@ def make_folds(
             f"folds={folds}, repeats={repeats}", expected="2 folds and 1 repeat, or more"
         )
     units = np.arange(len(y)) if groups is None else groups
-    most = min(len(np.unique(units[y == value])) for value in (0, 1))
+    most = min(len(np.unique(units[y == value])) for value in needed)
     count = max(2, min(folds, most))
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     made = []

@@ -9,70 +9,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mirrisk.errors import MirriskWarning, MismatchError
-from mirrisk.fitting.audit import audit_directions, compare_with_curated, curated_scores
+from mirrisk.fitting.audit import WithinFoldAUC, compare_with_curated, curated_scores
 from mirrisk.fitting.calibration import Calibration, ChosenCutoffs, calibrate, choose_cutoffs
 from mirrisk.fitting.directions import Design
+from mirrisk.fitting.families import BINOMIAL
 from mirrisk.fitting.folds import make_folds
 from mirrisk.fitting.predictors import Predictors
-from mirrisk.fitting.report import caveats, cutoff_report, described, provenance, tuning_report
+from mirrisk.fitting.report import cutoff_report, described, provenance, tuning_report
 from mirrisk.fitting.sample_size import supported
-from mirrisk.fitting.selection import select_on_halves
-from mirrisk.fitting.tuning import Grid, fit_at, tune
-from mirrisk.model import Cutoffs, FittedPanel, Link
+from mirrisk.fitting.steps import audit, make_grid, make_panel, stability
+from mirrisk.fitting.tuning import fit_at, tune
+from mirrisk.model import Cutoffs, Link
 from mirrisk.reference.learning import MIN_SAMPLES
 from mirrisk.validation.logistic import SeparatedError, fit_logistic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mirrisk.fitting.candidates import Candidates
     from mirrisk.fitting.cohort import Cohort
-    from mirrisk.fitting.directions import Directions
-    from mirrisk.fitting.selection import Selection
-    from mirrisk.fitting.tuning import Model, Rule, Tuning
+    from mirrisk.fitting.settings import Settings
+    from mirrisk.fitting.tuning import Model, Tuning
+    from mirrisk.model import FittedPanel
     from mirrisk.panel import Panel
     from mirrisk.vocabulary import FloatArray, IntArray
 
 LEAST_EVENTS = 10
 """Fewer events, or fewer non-events, tell next to nothing about any miRNA."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to fit; see :class:`mirrisk.fitting.classifier.PanelClassifier`."""
-
-    directions: Directions = "constrain"
-    mixings: Sequence[float] = (0.1, 0.5, 1.0)
-    n_penalties: int = 30
-    min_ratio: float = 0.05
-    mixing: float | None = None
-    penalty: float | None = None
-    folds: int = 5
-    repeats: int = 3
-    rule: Rule = "min"
-    sensitivity: float = 0.9
-    specificity: float = 0.9
-    stability: int = 0
-    audit: bool = True
-    accept_small: bool = False
-    seed: int = 0
-    n_jobs: int = 1
-
-    @property
-    def held(self) -> bool:
-        """Whether mixing and penalty are given, so that nothing is tuned.
-
-        Raises
-        ------
-        MismatchError
-            If one is given without the other.
-        """
-        if (self.mixing is None) != (self.penalty is None):
-            raise MismatchError(
-                f"mixing={self.mixing}, penalty={self.penalty}",
-                expected="both, to hold them, or none, to tune them",
-            )
-        return self.mixing is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +121,7 @@ def fit_logistic_panel(
         predictors.joint.mean,
         y,
         design,
-        _grid(predictors, y, design, settings),
+        make_grid(predictors, y, design, settings, BINOMIAL),
         folds,
         rule=settings.rule,
         n_jobs=settings.n_jobs,
@@ -170,7 +131,7 @@ def fit_logistic_panel(
     support = supported(len(y), events, int(design.count))
     if not support.sufficient:
         warnings.warn(str(support), MirriskWarning, stacklevel=3)
-    selection = _selection(cohort, y, groups, predictors, tuning, settings)
+    selection = stability(cohort, y, y == 1, groups, predictors, tuning, settings, BINOMIAL)
     report = {
         "outcome": {"kind": "binary", "event": event, "other": other},
         **described(predictors, len(y), events, support),
@@ -183,11 +144,14 @@ def fit_logistic_panel(
         "provenance": provenance(predictors, panel, settings.seed),
     }
     if settings.audit:
-        report["audit"] = _audit(predictors, y, model, tuning, settings)
+        report["audit"] = audit(predictors, y, y, model, tuning, settings, BINOMIAL)
         if panel is not None:
             scores = curated_scores(predictors, panel)
-            report["comparison"] = compare_with_curated(panel, scores, tuning.etas, y, folds)
-    fitted = _panel(predictors, model, calibration, cutoffs, selection, report, cancer)
+            report["comparison"] = compare_with_curated(
+                panel, scores, tuning.etas, folds, WithinFoldAUC(y)
+            )
+    link = Link("logistic", *calibration)
+    fitted = make_panel(predictors, model, link, _cutoffs(cutoffs), selection, report, cancer)
     return LogisticFit(predictors, tuning, model, calibration, fitted, float(y.mean()), report)
 
 
@@ -246,19 +210,6 @@ def check_covariates(predictors: Predictors, y: FloatArray) -> None:
         ) from None
 
 
-def _grid(predictors: Predictors, y: FloatArray, design: Design, settings: Settings) -> Grid:
-    if settings.mixing is not None and settings.penalty is not None:
-        return Grid.held(settings.mixing, settings.penalty)
-    return Grid.of(
-        predictors.values,
-        y,
-        design,
-        settings.mixings,
-        n_penalties=settings.n_penalties,
-        min_ratio=settings.min_ratio,
-    )
-
-
 def _calibrated(
     tuning: Tuning, y: FloatArray, settings: Settings
 ) -> tuple[Calibration, ChosenCutoffs]:
@@ -284,102 +235,10 @@ def _calibrated(
     return calibration, cutoffs
 
 
-def _selection(
-    cohort: Cohort,
-    y: FloatArray,
-    groups: IntArray | None,
-    predictors: Predictors,
-    tuning: Tuning,
-    settings: Settings,
-) -> Selection | None:
-    if not settings.stability:
-        return None
-
-    def coefficients(part: Predictors, outcome: FloatArray) -> FloatArray:
-        design = Design.of(part.candidates.signs, settings.directions, len(part.covariates))
-        return fit_at(part.values, outcome, design, tuning.mixing, tuning.penalty).coefficients
-
-    return select_on_halves(
-        cohort,
-        y,
-        np.arange(len(y)) if groups is None else groups,
-        predictors.candidates,
-        coefficients,
-        pairs=settings.stability,
-        seed=settings.seed,
-        n_jobs=settings.n_jobs,
-    )
-
-
-def _audit(
-    predictors: Predictors,
-    y: FloatArray,
-    model: Model,
-    tuning: Tuning,
-    settings: Settings,
-) -> dict[str, Any]:
-    free = model
-    if settings.directions != "ignore" and predictors.candidates.signs.any():
-        ignoring = Design.of(predictors.candidates.signs, "ignore", len(predictors.covariates))
-        free = fit_at(predictors.values, y, ignoring, tuning.mixing, tuning.penalty)
-    audit = audit_directions(
-        predictors,
-        y,
-        model.coefficients,
-        free.coefficients,
-        objective=model.objective,
-        objective_unconstrained=free.objective,
-    )
-    return {"directions": settings.directions, **audit.to_dict()}
-
-
-def _panel(
-    predictors: Predictors,
-    model: Model,
-    calibration: Calibration,
-    cutoffs: ChosenCutoffs,
-    selection: Selection | None,
-    report: dict[str, Any],
-    cancer: str | None,
-) -> FittedPanel | None:
-    """Make what is kept of a fit; None, with a warning, where it predicts nothing."""
-    frequencies = None if selection is None else selection.frequencies
-    terms, covariates, features = predictors.terms(model.coefficients, frequencies)
-    report["selected"] = [term.mirna for term in terms]
-    if not model.coefficients.any() or calibration.slope == 0:
-        why = (
-            "no candidate is left at the best penalty"
-            if not model.coefficients.any()
-            else "out of fold its predictions do not rise with the outcome"
-        )
-        report["null"] = f"nothing predicts the outcome better than its frequency: {why}"
-        warnings.warn(report["null"], MirriskWarning, stacklevel=4)
-        return None
-    if not terms:
-        warnings.warn(
-            "no miRNA is left at the best penalty: the covariates alone predict",
-            MirriskWarning,
-            stacklevel=4,
-        )
-    joint = predictors.joint.part(features)
-    return FittedPanel(
-        id="fitted",
-        version="0.0.0",
-        title="A fitted panel",
-        cancer=cancer,
-        endpoint="not stated",
-        caveats=caveats(report),
-        reference=predictors.reference.restricted([term.key for term in terms]),
-        terms=terms,
-        covariates=covariates,
-        mean=joint.mean,
-        covariance=joint.covariance,
-        link=Link("logistic", *calibration),
-        cutoffs=Cutoffs(
-            cutoffs.low,
-            cutoffs.high,
-            low_means=f"sensitivity {cutoffs.sensitivity} out of fold above it",
-            high_means=f"specificity {cutoffs.specificity} out of fold below it",
-        ),
-        report=report,
+def _cutoffs(cutoffs: ChosenCutoffs) -> Cutoffs:
+    return Cutoffs(
+        cutoffs.low,
+        cutoffs.high,
+        low_means=f"sensitivity {cutoffs.sensitivity} out of fold above it",
+        high_means=f"specificity {cutoffs.specificity} out of fold below it",
     )

