@@ -532,3 +532,11 @@ def test_input_is_not_changed() -> None:
     fit_cox_path(X, time, event, n_lambdas=3)
     for array, copy in zip((X, time, event), before, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("n", [10, 30, 100, 400])
+def test_covariate_that_orders_all_events_is_refused_whatever_their_number(n: int) -> None:
+    x = np.random.default_rng(0).normal(size=n)
+    time = np.argsort(np.argsort(-x)) + 1.0
+    with pytest.raises(MismatchError, match="grows without end"):
+        fit_cox(x[:, None], time, np.ones(n))

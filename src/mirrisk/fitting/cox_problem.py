@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from mirrisk.vocabulary import FloatArray
 
+ENDLESS = 300.0
+"""Log hazards do not lie so far apart; where they do, they were on their way to infinity."""
+
 FLAT = 1e-6
 """Less information than this, as a share of that without predictors: a likelihood without end."""
 
@@ -125,14 +128,17 @@ def _refuse_monotone(problem: CoxProblem, gamma: FloatArray) -> None:
     """Refuse unpenalised columns without finite optimal coefficients (Heinze & Schemper 2001).
 
     Where the likelihood grows without end along some direction the iteration stops where it is
-    flat: with next to no information on that direction, compared with where it began.
+    flat: with next to no information on that direction, compared with where it began. Where it
+    stops for want of digits instead, log hazards lie absurdly far apart.
     """
+    spread = float(np.ptp(problem.Z @ gamma)) if len(gamma) else 0.0
     free = (gamma > problem.lower) & (gamma < problem.upper)
     before, after = (problem.information(g)[np.ix_(free, free)] for g in (0 * gamma, gamma))
     values, vectors = np.linalg.eigh(before)
     known = values > DAMPING * values.max(initial=0.0)
     whiten = vectors[:, known] / np.sqrt(values[known])
-    if known.any() and np.linalg.eigvalsh(whiten.T @ after @ whiten)[0] < FLAT:
+    flat = known.any() and np.linalg.eigvalsh(whiten.T @ after @ whiten)[0] < FLAT
+    if flat or spread > ENDLESS:
         columns = ", ".join(map(str, np.flatnonzero(problem.columns)))
         raise MismatchError(
             "the likelihood grows without end: no finite coefficients are optimal "
