@@ -55,7 +55,7 @@ def recurrence(folder: Path, repeats: int, jobs: int) -> pd.DataFrame:
     labels = pd.read_csv(folder / "data/tcga_prad_labels.csv", index_col=0).loc[counts.index]
     known = (labels["sample_type"] == "primary") & labels["bcr_event"].notna()
     X, y = counts[known.to_numpy()], labels.loc[known, "bcr_event"].astype(int).to_numpy()
-    quiet = {"unit": "counts", "audit": False, "quiet": True, "repeats": 1}
+    quiet: dict[str, Any] = {"unit": "counts", "audit": False, "quiet": True, "repeats": 1}
     models = {
         "curated panel, nothing fitted": CuratedScore(),
         "panel, signs constrained": PanelClassifier(PANEL, **quiet),
@@ -100,7 +100,8 @@ def _one_planted(n: int, seed: int) -> dict[str, float]:
     y = (np.random.default_rng(seed).random(len(eta)) < expit(eta)).astype(int)
     counts = simulated.counts
     row: dict[str, float] = {"true model": auc(y[n:], eta[n:]), "inverted": 0}
-    for name, directions in (("constrained", "constrain"), ("ignored", "ignore")):
+    settings: tuple[tuple[str, Any], ...] = (("constrained", "constrain"), ("ignored", "ignore"))
+    for name, directions in settings:
         model = PanelClassifier(
             PANEL, directions=directions, unit="counts", accept_small=True, audit=False, quiet=True
         )
@@ -128,7 +129,7 @@ def _planted_coefficients(seed: int) -> dict[str, float]:
 
 def random_labels(seeds: int, jobs: int) -> pd.DataFrame:
     """Fit to labels that nothing predicts: the AUC must be 0.5."""
-    designs = {
+    designs: dict[str, tuple[int, dict[str, Any], int]] = {
         "panel, n = 100": (100, {"panel": PANEL}, 1),
         "all miRNAs, n = 100": (100, {"candidates": "all"}, 1),
         "panel, 60 patients twice, groups": (60, {"panel": PANEL}, 2),

@@ -266,7 +266,9 @@ def fit(
         )
         result = fitted.with_validation(result, validation)
     result.save(out)
-    fitted.print_panel(result, final.summary_, out)
+    console = show.stdout() if show.stdout_is_terminal() else show.stderr()
+    fitted.print_panel(console, result)
+    console.print(f"written: {show.plain(out)}", style="dim", soft_wrap=True)
 
 
 def _check_outcome(

@@ -9,6 +9,8 @@ from mirrisk.cli import options, show
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rich.console import Console
+
     from mirrisk.fitting.base import PanelEstimator
     from mirrisk.fitting.cohort import Cohort
     from mirrisk.fitting.report import Summary
@@ -129,25 +131,21 @@ def print_summary(summary: "Summary") -> None:
     show.stderr().print(str(summary), soft_wrap=True)
 
 
-def print_panel(panel: "FittedPanel", summary: "Summary", out: str) -> None:
-    """Print a fitted panel: its members, what it is worth, where it was written."""
-    console = show.stdout() if show.stdout_is_terminal() else show.stderr()
+def print_panel(console: "Console", panel: "FittedPanel") -> None:
+    """Print a fitted panel: its members, how it was fitted, what it is worth."""
     console.print(show.heading(f"{panel.id} {panel.version}  {show.plain(panel.title)}"))
     console.print(show.facts(about(panel)))
     console.print()
     console.print(members(panel))
-    console.print()
-    console.print(show.heading("Fit"))
-    console.print(show.bullets(str(summary).splitlines()))
-    validation = panel.report.get("validation")
-    if validation:
-        console.print()
-        console.print(show.heading("Validation"))
-        console.print(show.bullets(validation["said"]))
-    console.print()
-    console.print(show.heading("Caveats"))
-    console.print(show.bullets(panel.caveats))
-    console.print(f"written: {show.plain(out)}", style="dim", soft_wrap=True)
+    for title, lines in (
+        ("Fit", panel.report.get("said", [])),
+        ("Validation", panel.report.get("validation", {}).get("said", [])),
+        ("Caveats", panel.caveats),
+    ):
+        if lines:
+            console.print()
+            console.print(show.heading(title))
+            console.print(show.bullets(lines))
 
 
 def about(panel: "FittedPanel") -> "Iterator[tuple[str, str]]":

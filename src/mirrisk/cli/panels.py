@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from mirrisk.cli import options, show
+from mirrisk.cli import fitted, options, show
 from mirrisk.vocabulary import Specimen
 
 if TYPE_CHECKING:
@@ -77,14 +77,24 @@ def specimens_of(panel: "Panel") -> str:
 @app.command("show")
 def show_panel(
     panel: Annotated[
-        str, typer.Argument(metavar="ID_OR_FILE", help="A shipped panel, or a signature file.")
+        str,
+        typer.Argument(
+            metavar="ID_OR_FILE", help="A shipped panel, a signature file, or a fitted panel."
+        ),
     ],
 ) -> None:
-    """Show a panel: every member with its direction, evidence, conflicts and ruling."""
-    from mirrisk.signatures import load_signature
+    """Show a panel: every member with its direction, evidence, conflicts and ruling.
 
-    found = load_signature(panel)
+    Of a fitted panel: its coefficients, how it was fitted, and what it is worth.
+    """
+    from mirrisk.catalog import load_panel
+    from mirrisk.panel import Panel
+
+    found = load_panel(panel)
     console = show.stdout()
+    if not isinstance(found, Panel):
+        fitted.print_panel(console, found)
+        return
     console.print(show.heading(f"{found.id} {found.version}  {show.plain(found.title)}"))
     console.print(show.facts(_about(found)))
     console.print()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from mirrisk.fitting.directions import Directions
+    from mirrisk.fitting.report import Summary
     from mirrisk.fitting.tuning import Rule
     from mirrisk.panel import Panel
     from mirrisk.signatures import PanelLike
@@ -60,6 +61,7 @@ class PanelEstimator(BaseEstimator):  # type: ignore[misc]
     n_jobs: int
     random_state: Any
     panel_: FittedPanel | None
+    summary_: Summary
 
     # -- reading ----------------------------------------------------------------------------
 
@@ -293,6 +295,7 @@ class PanelEstimator(BaseEstimator):  # type: ignore[misc]
             title=title,
             endpoint=endpoint,
             reference=reference.restricted(reference.keys, name=cohort),
+            report={**self.panel_.report, "said": str(self.summary_).splitlines()},
         )
 
 
