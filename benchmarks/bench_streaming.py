@@ -15,13 +15,16 @@ import json
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
+import common
 import numpy as np
 import pandas as pd
 
 from mirrisk.reference import Reference
 
+POLARS = find_spec("polars") is not None
 REFERENCE = "tcga-prad"
 PANEL = "prostate"
 
@@ -39,12 +42,16 @@ scoring = Scoring.of({panel!r}, {reference!r}, Reading(unit), None, 0.5, 0)
 keys = scoring.keys
 options = dict(panel={panel!r}, reference=scoring.reference, unit=unit, min_reads=0)
 names = []
-if what.startswith("pyarrow"):
+if what.startswith(("pyarrow", "polars")):
     with open(path) as file:
         names = file.readline().rstrip().split(",")
     names = names[:1] + [n for n in names[1:] if unit != "log2" or n in keys]
+if what.startswith("polars"):
+    import polars
 start, worked = time.perf_counter(), time.process_time()
-if what == "pyarrow read_csv":
+if what == "polars scan_csv":
+    polars.scan_csv(path).select(names).collect()
+elif what == "pyarrow read_csv":
     csv.read_csv(path, convert_options=csv.ConvertOptions(include_columns=names))
 elif what == "pyarrow open_csv":
     for batch in csv.open_csv(
@@ -129,22 +136,97 @@ def measured(what: str, path: Path, unit: str, jobs: int = 1) -> tuple[float, fl
     return seconds, worked, megabytes
 
 
-def compare(title: str, path: Path, unit: str, peers: tuple[str, ...], repeats: int) -> None:
-    """Print readers and mirrisk side by side, each at its best."""
-    print(f"\n{title}, {path.stat().st_size / 1e6:,.0f} MB")
-    floor, floor_worked = 0.0, 0.0
-    print(f"{'':20} {'seconds':>9} {'ratio':>7} {'spread':>7} {'on all cores':>13} {'ratio':>7}")
-    for what in (*peers, "batches", "score_file"):
-        runs = [measured(what, path, unit) for _ in range(repeats)]
-        seconds = min(run[0] for run in runs)
-        worked = min(run[1] for run in runs)
-        floor, floor_worked = floor or seconds, floor_worked or worked
-        spread = max(run[0] for run in runs) / seconds
-        memory = max(run[2] for run in runs)
-        print(
-            f"{what:20} {seconds:9.2f} {seconds / floor:7.2f} {spread:7.2f} {worked:13.2f} "
-            f"{worked / floor_worked:7.2f} {memory:6.0f} MB"
+def compare(title: str, path: Path, unit: str, peers: tuple[str, ...], repeats: int) -> str:
+    """Measure readers and mirrisk in turn, so that what disturbs one disturbs all."""
+    works = (*peers, "batches", "score_file")
+    runs: dict[str, list[tuple[float, float, float]]] = {what: [] for what in works}
+    for _ in range(repeats):
+        for what in works:
+            runs[what].append(measured(what, path, unit))
+    seconds = {what: common.Timing(tuple(run[0] for run in found)) for what, found in runs.items()}
+    worked = {what: common.Timing(tuple(run[1] for run in found)) for what, found in runs.items()}
+    rows = [
+        (
+            what,
+            f"{seconds[what].median:.2f}",
+            common.ratio(seconds[what], seconds[peers[0]]),
+            f"{worked[what].median:.2f}",
+            common.ratio(worked[what], worked[peers[0]]),
+            f"{max(run[2] for run in runs[what]):.0f} MB",
         )
+        for what in works
+    ]
+    header = ("", "seconds", f"times {peers[0]}", "seconds of all cores", "times", "peak memory")
+    return f"{title}, {common.megabytes(path)}\n\n" + common.table(header, rows)
+
+
+def longer(path: Path, times: int) -> Path:
+    """Write a table with its rows so many times over, under new names."""
+    target = path.with_name(f"{path.stem}_{times}.csv")
+    with path.open("rb") as source, target.open("wb") as file:
+        file.write(source.readline())
+        start = source.tell()
+        for i in range(times):
+            source.seek(start)
+            file.writelines(b"r%d" % i + line for line in source)
+    return target
+
+
+def tenfold(path: Path, unit: str, repeats: int) -> str:
+    """Compare a table with one of ten times its rows."""
+    long = longer(path, 10)
+    short_runs, long_runs = [], []
+    for _ in range(repeats):
+        short_runs.append(measured("score_file", path, unit))
+        long_runs.append(measured("score_file", long, unit))
+    long.unlink()
+    one, ten = (common.Timing(tuple(r[0] for r in runs)) for runs in (short_runs, long_runs))
+    cores = [common.Timing(tuple(r[1] for r in runs)) for runs in (long_runs, short_runs)]
+    rows = [
+        ("as it is", f"{one.median:.2f}", "", "", f"{max(r[2] for r in short_runs):.0f} MB"),
+        (
+            "ten times the rows",
+            f"{ten.median:.2f}",
+            common.ratio(ten, one),
+            common.ratio(*cores),
+            f"{max(r[2] for r in long_runs):.0f} MB",
+        ),
+    ]
+    return common.table(("", "seconds", "times", "times on all cores", "peak memory"), rows)
+
+
+def many_files(folder: Path, files: int, jobs: int) -> str:
+    """Time many small files, by one worker and by several."""
+    simulate_files(folder / "files", files, features=1_900)
+    rows = []
+    for n in dict.fromkeys((1, jobs)):
+        seconds, worked, _ = measured("score_files", folder / "files", "counts", n)
+        each = seconds * n / files * 1000
+        own = f"{worked / files * 1000:.2f}" if n == 1 else ""
+        rows.append((n, f"{seconds:.1f}", f"{each:.2f}", own))
+    header = ("workers", "seconds", "ms a file and worker", "ms of the processor")
+    return f"{files:,} files of one sample, 1,900 miRNAs\n\n" + common.table(header, rows)
+
+
+def report(samples: int, features: int, files: int, repeats: int, jobs: int) -> list[str]:
+    """Measure everything about files."""
+    arrow = ("pyarrow open_csv", "pyarrow read_csv", *(["polars scan_csv"] if POLARS else []))
+    parts = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        simulate(folder, samples, features)
+        size = f"{samples:,} samples x {features:,} miRNAs"
+        for unit in ("log2", "counts"):
+            title = f"Samples in rows, {unit}, {size}"
+            parts.append(compare(title, folder / f"{unit}.csv", unit, arrow, repeats))
+            turned = folder / f"{unit}_turned.csv"
+            title = f"miRNAs in rows, {unit}, {size}"
+            parts.append(compare(title, turned, unit, ("pandas read_csv",), repeats))
+            turned.unlink()
+        parts.append(tenfold(folder / "log2.csv", "log2", min(repeats, 2)))
+        if files:
+            parts.append(many_files(folder, files, jobs))
+    return parts
 
 
 def main() -> None:
@@ -156,29 +238,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    arrow = ("pyarrow open_csv", "pyarrow read_csv")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        simulate(folder, options.samples, options.features)
-        print(f"{options.samples:,} samples x {options.features:,} miRNAs")
-        for unit in ("log2", "counts"):
-            compare(
-                f"samples in rows, {unit}", folder / f"{unit}.csv", unit, arrow, options.repeats
-            )
-            compare(
-                f"miRNAs in rows, {unit}",
-                folder / f"{unit}_turned.csv",
-                unit,
-                ("pandas read_csv",),
-                options.repeats,
-            )
-        if options.files:
-            simulate_files(folder / "files", options.files, features=1_900)
-            print(f"\n{options.files:,} files of one sample")
-            for jobs in dict.fromkeys((1, options.jobs)):
-                seconds, _, _ = measured("score_files", folder / "files", "counts", jobs)
-                each = seconds * jobs / options.files * 1000
-                print(f"{jobs} worker(s) {seconds:8.2f} s  {each:6.2f} ms per file and worker")
+    for part in report(**vars(options)):
+        print(part)
 
 
 if __name__ == "__main__":

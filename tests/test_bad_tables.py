@@ -372,7 +372,8 @@ def test_folder_is_refused(tmp_path):
         "one file; a folder of files of the GDC, one per sample; or a Parquet data set "
         "(a folder with .parquet files and nothing else)",
         'of the GDC: assemble="gdc" in Python, --assemble gdc on the command line; '
-        "other files: one at a time",
+        "other files, each a table of its own: `mirrisk score FOLDER --out FOLDER|TABLE`, "
+        "mirrisk.score_files in Python",
     )
 
 

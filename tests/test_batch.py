@@ -14,7 +14,6 @@ from cohorts import LIVER, counts_like, log2_table
 
 import mirrisk
 from mirrisk.batch import score_file, score_files
-from mirrisk.batch.work import Worker
 from mirrisk.errors import MirriskError, MirriskWarning, MismatchError, NotFoundError
 from mirrisk.model import Covariate, Cutoffs, FittedPanel, Link, Term
 from mirrisk.reference import Reference
@@ -421,9 +420,7 @@ def test_worker_in_another_process_scores_the_same():
     from mirrisk.batch.scoring import Scoring
 
     scoring = Scoring.of("prostate", Reference.load("tcga-prad"), Reading(), None, 0.5, 0)
-    import pickle
-
-    again = pickle.loads(Worker(scoring).packed())
+    again = Scoring.unpacked(scoring.packed())
     assert again.digest == scoring.digest
     assert again.keys == scoring.keys
 

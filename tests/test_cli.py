@@ -732,3 +732,162 @@ def test_folder_without_permission_is_found_beforehand(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(MirriskError, match="no permission"):
         check_targets({"--out": str(tmp_path / "scores.csv")})
+
+
+# -- files larger than memory, many files ------------------------------------------------------
+
+
+@pytest.fixture
+def folder(counts: pd.DataFrame, tmp_path: Path) -> Path:
+    """A file per tumour, miRNAs in rows."""
+    path = tmp_path / "in"
+    path.mkdir()
+    for name in counts.index:
+        counts.loc[[name]].T.to_csv(path / f"{name}.tsv", sep="\t")
+    return path
+
+
+def test_file_into_files_tells_what_the_pipe_tells(run, table, tmp_path):
+    piped = run("score", table, *AGAINST)
+    out, parts = tmp_path / "a.csv", tmp_path / "b.csv"
+    filed = run("score", table, *AGAINST, "--out", out, "--contributions", parts)
+    assert out.read_text() == piped.out
+    assert parts.read_text() == run("score", table, *AGAINST, "--contributions", "-").out
+    assert filed.err.replace(f"written: {parts}\n", "").replace(f"written: {out}\n", "") == (
+        piped.err
+    )
+
+
+def test_file_into_parquet_holds_the_same_numbers(run, table, tmp_path):
+    out = tmp_path / "a.parquet"
+    assert run("score", table, *AGAINST, "--out", out).code == 0
+    piped = run("score", table, *AGAINST).frame()
+    assert np.array_equal(pd.read_parquet(out)["score"], piped["score"])
+
+
+@pytest.mark.parametrize("how", ["folder", "pattern", "names"])
+def test_many_files_give_one_table_in_their_order(how, run, table, folder, tmp_path):
+    files = sorted(folder.iterdir(), reverse=True)
+    given = {"folder": [folder], "pattern": [folder / "*.tsv"], "names": files}[how]
+    out = tmp_path / "all.csv"
+    done = run("score", *given, *AGAINST, "--out", out, "--jobs", 2)
+    assert done.code == 0
+    found = pd.read_csv(out)
+    names = files if how == "names" else sorted(files)
+    assert found["file"].tolist() == list(map(str, names))
+    alone = run("score", table, *AGAINST).frame().set_index("sample")
+    assert np.array_equal(found["score"], alone.loc[found["sample"], "score"])
+    assert "6 samples of 6 files" in done.err
+    assert f"written: {out}" in done.err
+
+
+def test_bad_files_are_told_and_the_rest_is_scored(run, folder, tmp_path):
+    (folder / "bad.tsv").write_text("name\tx\nhsa-mir-21\tmany\n")
+    done = run("score", folder, *AGAINST, "--out", tmp_path / "out")
+    assert done.code == 5
+    assert "bad.tsv" in done.err
+    assert "1 failed" in done.err
+    assert len(list((tmp_path / "out").glob("*.scores.csv"))) == 6
+
+
+def test_resumed_run_scores_what_is_left(run, folder, tmp_path):
+    how = ["score", folder, *AGAINST, "--out", tmp_path / "out"]
+    run(*how)
+    (tmp_path / "out" / "tumour_1.tsv.scores.csv").unlink()
+    again = run(*how, "--resume")
+    assert again.code == 0
+    assert "5 unchanged" in again.err
+    assert (tmp_path / "out" / "tumour_1.tsv.scores.csv").is_file()
+
+
+def test_files_of_which_none_can_be_scored_are_exit_code_4(run, tmp_path):
+    (tmp_path / "a.csv").write_text("")
+    (tmp_path / "b.csv").write_text("x\n")
+    done = run(
+        "score", tmp_path / "a.csv", tmp_path / "b.csv", *AGAINST, "--out", tmp_path / "o.csv"
+    )
+    assert done.code == 4
+    assert done.err.count("error:") == 2
+    assert not (tmp_path / "o.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--out", "-"], "--out"),
+        (["--out", "x.csv", "--json"], "one TABLE"),
+        (["--out", "x.csv", "--explain", "a"], "one TABLE"),
+        (["--out", "x.csv", "--resume"], "folder"),
+    ],
+)
+def test_what_many_files_do_not_go_with_is_wrong_usage(run, folder, options, told):
+    failed = run("score", folder / "*.tsv", *AGAINST, *options)
+    assert failed.code == 2
+    assert told in failed.err
+
+
+def test_folder_without_a_place_for_many_results_is_told_both_ways(run, folder):
+    failed = run("score", folder, *AGAINST)
+    assert failed.code == 3
+    assert "--assemble gdc" in failed.err
+    assert "FOLDER --out" in failed.err
+
+
+@pytest.mark.parametrize("option", [["--resume"], ["--jobs", "2"], ["--engine", "dask"]])
+def test_what_one_table_on_standard_output_does_not_go_with_is_wrong_usage(run, table, option):
+    assert run("score", table, *AGAINST, *option).code == 2
+
+
+def test_folder_of_parquet_is_one_table(run, counts, tmp_path):
+    (tmp_path / "data").mkdir()
+    for i in range(2):
+        counts.iloc[3 * i : 3 * i + 3].to_parquet(tmp_path / "data" / f"{i}.parquet")
+    done = run("score", tmp_path / "data", *AGAINST, "--out", tmp_path / "a.csv")
+    assert done.code == 0
+    assert pd.read_csv(tmp_path / "a.csv")["sample"].tolist() == list(counts.index)
+
+
+# -- CSV as pandas writes it -------------------------------------------------------------------
+
+
+def test_csv_is_that_of_pandas_to_the_byte():
+    rng = np.random.default_rng(0)
+    n = 4000
+    words = ["a", "a,b", 'q"x', "l\nx", " lead", "", None, "é", "x-y", "a=b"]
+    frame = pd.DataFrame(
+        {
+            "sample": [f"S{i}" for i in range(n)],
+            "wide": rng.normal(size=n) * 10.0 ** rng.integers(-12, 22, n),
+            "short": np.where(rng.random(n) < 0.2, np.nan, np.round(rng.normal(size=n), 2)),
+            "whole": rng.integers(-3, 3, n).astype(float),
+            "integer": rng.integers(-5, 10**12, n),
+            "text": rng.choice(np.array(words, dtype=object), n),
+            "edges": rng.choice(
+                [np.inf, -np.inf, 0.0, -0.0, 1e10, 9999999999.0, 1e16, 1e-4, 9.999e-5, 5e-324], n
+            ),
+        }
+    )
+    expected = frame.to_csv(index=False, lineterminator="\n")
+    assert frame_to_csv(frame) == expected
+    rows = list(csv.DictReader(io.StringIO(expected, newline="")))
+    assert [float(row["wide"]) for row in rows] == frame["wide"].tolist()
+    assert frame_to_csv(frame.iloc[:0]) == frame.iloc[:0].to_csv(index=False, lineterminator="\n")
+
+
+def test_carriage_return_in_a_cell_reads_back():
+    text = frame_to_csv(pd.DataFrame({"sample": ["a\rb", "c"], "x": [1.0, 2.0]}))
+    assert list(csv.reader(io.StringIO(text, newline=""))) == [
+        ["sample", "x"],
+        ["a\rb", "1.0"],
+        ["c", "2.0"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [["a", "", None], [1.0, np.nan], [None, None], [True, False], [1, "x"], pd.to_datetime([0, 1])],
+    ids=["text", "gap", "nothing", "truth", "mixed", "time"],
+)
+def test_csv_of_any_column_is_that_of_pandas(column):
+    for frame in (pd.DataFrame({"x": column}), pd.DataFrame({"x": column, "y": column})):
+        assert frame_to_csv(frame) == frame.to_csv(index=False, lineterminator="\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -141,6 +141,25 @@ def test_outcome_of_words_takes_the_second_for_the_event(run, cohort, tmp_path):
     assert other["report"]["outcome"] == {"kind": "binary", "event": "1", "other": "0"}
 
 
+def test_event_may_be_named_and_keeps_its_word(run, cohort, tmp_path):
+    table, labels = cohort
+    fit = ("fit", table, "--labels", labels, "--cohort", "c", "--id", "m", "--title", "t")
+    fit = (*fit, "--endpoint", "e", "--directions", "ignore", *QUICK)
+    yes, no = tmp_path / "yes.json", tmp_path / "no.json"
+    assert run(*fit, "--outcome", "answer", "--out", yes).code == 0
+    done = run(*fit, "--outcome", "answer", "--event-class", "no", "--out", no)
+    assert done.code == 0, done.err
+    one, other = (json.loads(path.read_text()) for path in (yes, no))
+    assert other["report"]["outcome"] == {"kind": "binary", "event": "no", "other": "yes"}
+    assert "(no; not: yes)" in other["report"]["said"][0]
+    signs = [{t["key"]: np.sign(t["coefficient"]) for t in p["terms"]} for p in (one, other)]
+    shared = signs[0].keys() & signs[1].keys()
+    assert len(shared) >= 3
+    assert all(signs[0][key] == -signs[1][key] for key in shared)
+    refused = run(*fit, "--outcome", "answer", "--event-class", "maybe", "--out", no)
+    assert (refused.code, "no sample of the class 'maybe'" in refused.said) == (3, True)
+
+
 def test_covariates_and_groups_and_validation(run, cohort, tmp_path):
     table, labels = cohort
     out = tmp_path / "model.json"
@@ -153,6 +172,8 @@ def test_covariates_and_groups_and_validation(run, cohort, tmp_path):
     validation = content["report"]["validation"]
     assert (validation["n"], validation["patients"]) == (N, N // 2)
     assert 0.5 < validation["auc"]["estimate"] <= 1
+    assert "the same tuning inside (5 folds, 3 repeats)" in done.said
+    assert content["report"]["tuning"]["repeats"] == 3
     # Nothing in the file tells of a single patient.
     assert not any(f"SIM-{i:03d}" in out.read_text() for i in range(1, N + 1))
     refused = run("score", table, "--unit", "counts", "--panel", out)
@@ -186,6 +207,68 @@ def test_update_keeps_what_holds_and_writes_what_it_tested(run, cohort, clinical
     assert probabilities(run, tmp_path / "new.csv", "--panel", updated).between(0, 1).sum() > 140
 
 
+@pytest.fixture
+def updating(tmp_path: Path, cohort: tuple[Path, Path], run: Callable[..., Run]) -> list[Any]:
+    """A panel of relapse and a new cohort, whose outcomes are written by the tests."""
+    model = tmp_path / "model.json"
+    table, labels = cohort
+    fit = ("fit", table, "--labels", labels, "--outcome", "relapse", "--out", model, *QUICK)
+    assert run(*fit).code == 0
+    new = mirrisk.simulate.cohort(
+        "tcga-prad", 150, panel="prostate", shifted=0.4, shift=0.4, seed=9
+    )
+    new.counts.to_csv(tmp_path / "new.csv")
+    event = new.truth["shifted"].to_numpy()
+    rows = {
+        "sample": new.counts.index,
+        "relapse": event.astype(int),
+        "spread": np.where(event, "metastasis", "no metastasis"),
+        "grade": np.where(event, 10, 9),
+        "patient": [f"P{i}" for i in range(150)],
+        "pair": [f"P{i // 2}" for i in range(150)],
+    }
+    pd.DataFrame(rows).to_csv(tmp_path / "new_clinical.csv", index=False)
+    command = ["update", tmp_path / "new.csv", "--panel", model, "--cohort", "new"]
+    return [*command, "--labels", tmp_path / "new_clinical.csv", "--out"]
+
+
+def test_update_asks_which_class_is_the_event(run, updating, tmp_path):
+    numbers, words, grade = (tmp_path / f"{name}.json" for name in ("numbers", "words", "grade"))
+    assert run(*updating, numbers, "--outcome", "relapse", "--groups", "patient").code == 0
+    refused = run(*updating, words, "--outcome", "spread")
+    assert (refused.code, words.exists()) == (3, False)
+    assert "the panel was fitted to 1 (against 0)" in refused.said
+    assert "--event-class" in refused.said
+    done = run(*updating, words, "--outcome", "spread", "--event-class", "metastasis")
+    assert "Event: metastasis (not: no metastasis)." in done.said
+    done = run(*updating, grade, "--outcome", "grade", "--event-class", "10")
+    assert "Event: 10 (not: 9)." in done.said
+    tests = [
+        json.loads(path.read_text())["report"]["update"]["tests"]
+        for path in (numbers, words, grade)
+    ]
+    assert tests[0] == tests[1] == tests[2]
+
+
+def test_update_refuses_several_samples_of_a_patient(run, updating, tmp_path):
+    done = run(*updating, tmp_path / "u.json", "--outcome", "relapse", "--groups", "pair")
+    assert done.code == 3
+    assert "75 patients have several samples" in done.said
+    assert not (tmp_path / "u.json").exists()
+
+
+def test_update_leaves_samples_without_a_row_or_outcome_out(run, updating, tmp_path):
+    labels = tmp_path / "new_clinical.csv"
+    rows = pd.read_csv(labels, dtype=str)
+    rows.loc[5, "relapse"] = None
+    rows.drop(index=[0, 1]).to_csv(labels, index=False)
+    done = run(*updating, tmp_path / "u.json", "--outcome", "relapse")
+    assert done.code == 0, done.err
+    assert "Left out: 3 (SIM-001, SIM-002, SIM-006), no outcome." in done.said
+    content = json.loads((tmp_path / "u.json").read_text())
+    assert content["report"]["update"]["left_out"]["no outcome"] == 3
+
+
 # -- what it refuses ----------------------------------------------------------------------------
 
 
@@ -198,7 +281,7 @@ def changed(clinical: pd.DataFrame, **columns: object) -> pd.DataFrame:
     [
         ({"relapse": 1}, "one class"),
         ({"relapse": [1] + [0] * (N - 1)}, "1 events among 120 samples"),
-        ({"relapse": [0, 1, 2] * (N // 3)}, "The type of the target is multiclass"),
+        ({"relapse": [0, 1, 2] * (N // 3)}, "the outcome has 3 classes: 0, 1, 2"),
         ({"relapse": ""}, "relapse: empty in every sample"),
         ({"sample": [f"T{i}" for i in range(N)]}, "no sample of the table has a row"),
         ({"sample": ["S"] * N}, "sample 'S' occurs twice"),
@@ -284,8 +367,12 @@ def test_nothing_to_predict_leaves_no_file_and_its_own_exit_code(run, cohort, cl
         (("--time", "age"), "go together"),
         (("--time", "age", "--event", "relapse"), "no --horizon"),
         (("--outcome", "relapse", "--horizon", "5"), "--horizon is for --time"),
+        (
+            ("--time", "age", "--event", "relapse", "--horizon", "5", "--event-class", "1"),
+            "--event-class goes with --outcome",
+        ),
     ],
-    ids=["none", "both", "half", "horizon", "needless"],
+    ids=["none", "both", "half", "horizon", "needless", "class"],
 )
 def test_outcomes_that_do_not_go_together_are_wrong_usage(
     run, cohort, tmp_path, arguments, message

@@ -107,7 +107,7 @@ def model(files: Files) -> FittedPanel:
         covariance=covariance,
         link=Link("logistic", intercept=-0.5, slope=0.9),
         cutoffs=Cutoffs(-0.6, 0.7, "low as chosen", "high as chosen"),
-        report={"validation": {"n": N, "events": 50, "auc": auc, "said": "nested"}},
+        report={"validation": {"n": N, "events": 50, "auc": auc, "said": ["nested"]}},
     )
 
 
@@ -138,7 +138,7 @@ def test_in_a_pipe_the_figures_are_json_and_the_report_is_on_standard_error(
 def test_on_a_terminal_the_report_begins_with_the_answer(
     run: Callable[..., Run], files: Files
 ) -> None:
-    more = ("--covariates", "age", "--compare", "age", "--subgroups", "stage")
+    more = ("--baseline", "age", "--compare", "age", "--subgroups", "stage")
     where = ("--sites", "hospital", "--groups", "patient")
     done = run(*of(files, "--panel", "liver", "--outcome", "bone", *more, *where))
     assert done.code == 0
@@ -150,7 +150,7 @@ def test_on_a_terminal_the_report_begins_with_the_answer(
         "Flags",
         "Cutoffs",
         "Against other risks",
-        "Against clinical covariates (age)",
+        "Against the clinical baseline (age)",
         "Members",
         "Subgroups",
         "Sites",
@@ -159,6 +159,15 @@ def test_on_a_terminal_the_report_begins_with_the_answer(
     assert places == sorted(places)
     assert "bone: the event is 1, no event 0" in done.out
     assert done.out.rstrip().endswith("validated diagnostic.")
+
+
+def test_the_event_may_be_named(run: Callable[..., Run], files: Files) -> None:
+    second, first = (
+        json.loads(run(*of(files, "--panel", "liver", "--outcome", "stage", *more)).out)
+        for more in ((), ("--event-class", "I"))
+    )
+    assert (second["cohort"]["event"], first["cohort"]["event"]) == ("II", "I")
+    assert first["cohort"]["events"] == second["cohort"]["n"] - second["cohort"]["events"]
 
 
 @pytest.mark.usefixtures("terminal")
@@ -227,6 +236,7 @@ def test_on_the_training_cohort_apparent_figures_are_labelled(
     [
         ((), "no outcome"),
         (("--outcome", "bone", "--time", "days"), "not both"),
+        (("--time", "days", "--event", "bone", "--event-class", "1"), "goes with --outcome"),
         (("--time", "days"), "go together"),
         (("--outcome", "bone", "--thresholds", "many"), "numbers with commas"),
     ],
@@ -244,8 +254,9 @@ def test_slips_of_usage_have_exit_code_2(
     [
         (("--panel", "liver", "--outcome", "bones"), "did you mean 'bone'"),
         (("--panel", "livre", "--outcome", "bone"), "did you mean 'liver'"),
-        (("--panel", "liver", "--outcome", "bone", "--covariates", "stage"), "a number"),
+        (("--panel", "liver", "--outcome", "bone", "--baseline", "stage"), "a number"),
         (("--panel", "liver", "--outcome", "patient"), "classes"),
+        (("--panel", "liver", "--outcome", "stage", "--event-class", "III"), "one of I, II"),
         (("--panel", "liver", "--outcome", "bone", "--reference", "cohort"), "cross-fitted"),
     ],
 )
@@ -284,7 +295,7 @@ def test_prostate_cancers_of_tcga(run: Callable[..., Run], shared: Path, tmp_pat
     primary = clinical[clinical["sample_type"] == "primary"]
     primary[["bcr_event", "gleason"]].to_csv(tmp_path / "labels.csv", index_label="sample")
     table = shared / "data" / "tcga_prad_counts.csv.gz"
-    asked = ("--panel", "prostate", "--outcome", "bcr_event", "--covariates", "gleason")
+    asked = ("--panel", "prostate", "--outcome", "bcr_event", "--baseline", "gleason")
     done = run("validate", table, "--labels", tmp_path / "labels.csv", *asked, *QUICK)
     assert done.code == 0
     found = json.loads(done.out)

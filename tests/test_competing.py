@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from mirrisk.errors import MismatchError
 from mirrisk.fitting.baseline import breslow
-from mirrisk.fitting.competing import cumulative_incidence, fine_gray, subdistribution_rows
+from mirrisk.fitting.competing import fine_gray, subdistribution_rows
 from mirrisk.fitting.cox import fit_cox_path
 from mirrisk.fitting.cox_likelihood import fit_cox
 from mirrisk.fitting.endpoint import metastasis_free, time_to_metastasis
+from mirrisk.validation.incidence import IncidenceCurve, cumulative_incidence
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,28 +83,40 @@ def test_fine_gray_of_a_large_cohort_is_that_of_cmprsk(mgus: FloatArray) -> None
     assert fit.log_likelihood == pytest.approx(-765.0583514, abs=1e-6)
 
 
+def both_incidences(time: Any, code: Any, times: Any) -> tuple[IncidenceCurve, IncidenceCurve]:
+    """Cumulative incidence of the event, and of what competes with it."""
+    codes = np.asarray(code)
+    swapped = np.choose(codes.astype(int), [0, 2, 1])
+    return cumulative_incidence(time, codes, times), cumulative_incidence(time, swapped, times)
+
+
+def variances(curve: IncidenceCurve) -> list[float]:
+    return [estimate.standard_error**2 for estimate in curve.estimates]
+
+
 def test_cumulative_incidence_is_that_of_cmprsk(
     tall: tuple[FloatArray, FloatArray, FloatArray], printed: dict[str, FloatArray]
 ) -> None:
     _, time, code = tall
-    at = cumulative_incidence(time, code, printed["fine-gray times"])
-    np.testing.assert_allclose(at.event, printed["incidence 1"], atol=1e-12)
-    np.testing.assert_allclose(at.competing, printed["incidence 2"], atol=1e-12)
-    np.testing.assert_allclose(at.event_variance, printed["incidence variance 1"], atol=1e-12)
-    np.testing.assert_allclose(at.competing_variance, printed["incidence variance 2"], atol=1e-12)
+    for kind, curve in enumerate(both_incidences(time, code, printed["fine-gray times"]), start=1):
+        np.testing.assert_allclose(curve.values, printed[f"incidence {kind}"], atol=1e-12)
+        expected = printed[f"incidence variance {kind}"]
+        np.testing.assert_allclose(variances(curve), expected, atol=1e-12)
 
 
 def test_cumulative_incidence_of_a_large_cohort_is_that_of_cmprsk(mgus: FloatArray) -> None:
-    at = cumulative_incidence(mgus[:, 0], mgus[:, 1], [60, 120, 240])
-    np.testing.assert_allclose(at.event, [0.03469249238, 0.06388474497, 0.1002593040], atol=1e-10)
+    event, competing = both_incidences(mgus[:, 0], mgus[:, 1], [60, 120, 240])
     np.testing.assert_allclose(
-        at.competing, [0.32149487619, 0.53308769171, 0.7246075777], atol=1e-10
+        event.values, [0.03469249238, 0.06388474497, 0.1002593040], atol=1e-10
     )
     np.testing.assert_allclose(
-        at.event_variance, [2.4738408e-05, 4.7010151e-05, 9.7741597e-05], rtol=1e-7
+        competing.values, [0.32149487619, 0.53308769171, 0.7246075777], atol=1e-10
     )
     np.testing.assert_allclose(
-        at.competing_variance, [1.6106949e-04, 2.0055218e-04, 2.4740879e-04], rtol=1e-7
+        variances(event), [2.4738408e-05, 4.7010151e-05, 9.7741597e-05], rtol=1e-7
+    )
+    np.testing.assert_allclose(
+        variances(competing), [1.6106949e-04, 2.0055218e-04, 2.4740879e-04], rtol=1e-7
     )
 
 
@@ -113,9 +126,9 @@ def test_cumulative_incidence_is_that_of_scikit_survival(
     nonparametric = pytest.importorskip("sksurv.nonparametric")
     _, time, code = tall
     times, curves = nonparametric.cumulative_incidence_competing_risks(code.astype(int), time)
-    ours = cumulative_incidence(time, code, times)
-    np.testing.assert_allclose(ours.event, curves[1], atol=1e-12)
-    np.testing.assert_allclose(ours.competing, curves[2], atol=1e-12)
+    event, competing = both_incidences(time, code, times)
+    np.testing.assert_allclose(event.values, curves[1], atol=1e-12)
+    np.testing.assert_allclose(competing.values, curves[2], atol=1e-12)
 
 
 # -- penalised --------------------------------------------------------------------------------
@@ -201,21 +214,20 @@ def test_without_competing_events_fine_gray_is_cox_regression(
 
 def test_without_censoring_incidence_and_its_variance_are_those_of_shares() -> None:
     time, code = np.arange(1.0, 1001.0), np.tile([1, 2, 2, 1, 1, 2, 2, 2, 1, 2], 100)
-    at = cumulative_incidence(time, code, [0, 505, 1000])
-    np.testing.assert_allclose(at.event, [0, 0.203, 0.4], atol=1e-12)
-    np.testing.assert_allclose(at.competing, [0, 0.302, 0.6], atol=1e-12)
-    binomial = np.array([0, 0.203 * 0.797, 0.4 * 0.6]) / 1000
-    np.testing.assert_allclose(at.event_variance, binomial, rtol=0.01)
+    event, competing = both_incidences(time, code, [505, 1000])
+    np.testing.assert_allclose(event.values, [0.203, 0.4], atol=1e-12)
+    np.testing.assert_allclose(competing.values, [0.302, 0.6], atol=1e-12)
+    binomial = np.array([0.203 * 0.797, 0.4 * 0.6]) / 1000
+    np.testing.assert_allclose(variances(event), binomial, rtol=0.01)
 
 
 def test_incidences_and_freedom_of_both_add_to_one(
     tall: tuple[FloatArray, FloatArray, FloatArray],
 ) -> None:
     _, time, code = tall
-    at = cumulative_incidence(time, code, np.arange(0, 43))
-    either = cumulative_incidence(time, np.minimum(code, 1), np.arange(0, 43))
-    np.testing.assert_allclose(at.event + at.competing, either.event, atol=1e-12)
-    assert not either.competing.any()
+    event, competing = both_incidences(time, code, np.arange(1, 43))
+    either = cumulative_incidence(time, np.minimum(code, 1), np.arange(1, 43))
+    np.testing.assert_allclose(np.add(event.values, competing.values), either.values, atol=1e-12)
 
 
 def test_the_two_endpoints_give_different_risks(
@@ -223,9 +235,9 @@ def test_the_two_endpoints_give_different_risks(
 ) -> None:
     _, time, code = tall
     free, to = metastasis_free(time, code), time_to_metastasis(time, code)
-    death_counts = cumulative_incidence(*free, [30]).event[0]
-    death_competes = cumulative_incidence(*to, [30]).event[0]
-    death_censors = cumulative_incidence(time, np.where(code == 2, 0, code), [30]).event[0]
+    death_counts = cumulative_incidence(*free, [30]).values[0]
+    death_competes = cumulative_incidence(*to, [30]).values[0]
+    death_censors = cumulative_incidence(time, np.where(code == 2, 0, code), [30]).values[0]
     assert death_competes == pytest.approx(printed["incidence 1"][3])
     assert death_counts == pytest.approx(printed["incidence 1"][3] + printed["incidence 2"][3])
     assert death_competes < death_censors < death_counts
@@ -246,10 +258,8 @@ def test_a_column_that_only_shortens_life_lowers_the_incidence_of_metastasis() -
     assert counts > 0.5
 
 
-@pytest.mark.parametrize("times", [[-1.0], [5.1], [np.nan]])
-def test_incidence_outside_follow_up_is_refused(times: list[float]) -> None:
-    with pytest.raises(MismatchError, match="follow-up ends at 5"):
-        cumulative_incidence([1, 5], [1, 0], times)
+def test_incidence_beyond_follow_up_is_not_known() -> None:
+    assert np.isnan(cumulative_incidence([1, 5], [1, 0], [5.1]).values[0])
 
 
 def test_deaths_alone_are_no_endpoint_of_metastasis() -> None:

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from measure_coverage import END, METHODS, START, Design, bootstrap_limits, insert, measure
+from measure_coverage import (
+    C_END,
+    C_START,
+    END,
+    FOLLOWED,
+    METHODS,
+    START,
+    Design,
+    bootstrap_limits,
+    insert,
+    measure,
+    measure_followed,
+)
 
 from mirrisk.validation.bootstrap import bootstrap_interval
 from mirrisk.validation.discrimination import auc_interval, auc_of_rows
@@ -24,6 +36,45 @@ def table(root: Path) -> dict[tuple[str, str], dict[str, float]]:
     lines = [re.split(r"\s*\|\s*", line)[1:-1] for line in body.splitlines() if line[:1] == "|"]
     header, _, *cells = lines
     return {(row[0], row[1]): {m: float(row[header.index(m)]) for m in METHODS} for row in cells}
+
+
+@pytest.fixture(scope="module")
+def rows_of_c(root: Path) -> list[list[float]]:
+    """The committed table of C: n, events, C, coverage of the default and of the bootstrap."""
+    page = (root / "docs" / "validation.md").read_text(encoding="utf-8")
+    body = page.split(C_START)[1].split(C_END)[0]
+    lines = [re.split(r"\s*\|\s*", line)[1:-1] for line in body.splitlines() if line[:1] == "|"]
+    return [[float(cell) for cell in row] for row in lines[2:]]
+
+
+def error_of(share: float, *cohorts: int) -> float:
+    """Return the Monte Carlo standard error of the difference of two coverages, in percent."""
+    return 100 * float(np.sqrt(sum(share * (1 - share) / n for n in cohorts)))
+
+
+def test_a_row_of_the_table_is_found_again(rows: dict[tuple[str, str], dict[str, float]]) -> None:
+    _, found = measure(Design(12, 28, 0.9), 500, 300, np.random.default_rng(77))
+    for each in found:
+        committed = rows["40 / 12", "0.900"][each.method]
+        error = error_of(committed / 100, 500, 2000)
+        assert 100 * each.covered == pytest.approx(committed, abs=3.5 * error), each.method
+
+
+def test_a_row_of_the_table_of_c_is_found_again(rows_of_c: list[list[float]]) -> None:
+    at = next(i for i, design in enumerate(FOLLOWED) if (design.n, design.effect) == (40, 2.0))
+    events, truth, covered, _ = measure_followed(FOLLOWED[at], 500, 0, np.random.default_rng(78))
+    n, committed_events, committed_c, committed, _ = rows_of_c[at]
+    assert n == FOLLOWED[at].n
+    assert events == pytest.approx(committed_events, abs=1)
+    assert truth == pytest.approx(committed_c, abs=0.005)
+    assert 100 * covered == pytest.approx(committed, abs=3.5 * error_of(0.95, 500, 800))
+
+
+def test_limits_of_c_cover_93_percent_in_every_row(rows_of_c: list[list[float]]) -> None:
+    assert len(rows_of_c) == len(FOLLOWED)
+    assert min(row[3] for row in rows_of_c) >= 93
+    # What they took the place of does not.
+    assert min(row[4] for row in rows_of_c) < 90
 
 
 @pytest.mark.parametrize("auc", ["0.750", "0.900", "0.950"])

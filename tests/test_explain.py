@@ -323,10 +323,12 @@ def test_counterfactual_of_reads_is_a_fold_change_of_the_reads():
             & (rows["status"] == "used"),
             "matched",
         ]
+        if CPM.loc[row.sample, list(columns)].sum() > 5e4:
+            continue  # so much of the library that all others would move
         flags = []
         # The table must add up to a million again, so that the others give way by a trifle,
-        # and the composition with them: a hundredth or two of a log2 unit.
-        for change in (float(told["change"]) - 0.05, float(told["change"]) + 0.05):
+        # and the composition with them: a few hundredths of a log2 unit.
+        for change in (float(told["change"]) - 0.1, float(told["change"]) + 0.1):
             one = CPM.loc[[row.sample]].copy()
             one[list(columns)] *= 2 ** (change if told["way"] == "higher" else -change)
             one *= 1e6 / one.to_numpy().sum()

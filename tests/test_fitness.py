@@ -147,12 +147,21 @@ def test_profile_of_sequencing_holds_mirnas_of_ten_cpm_measured_in_nine_tenths()
     np.testing.assert_allclose(found.median, [math.log2(11.1), 8.0])
 
 
-def test_profile_of_an_array_holds_the_300_highest_medians_in_the_tables_order():
+def test_profile_of_an_array_holds_the_150_highest_medians_in_the_tables_order():
     centre = np.random.default_rng(0).permutation(400).astype(float)
     logs = centre + np.zeros((10, 1))
     found = fit_profile(names(400), logs, None, sequencing=False)
-    expected = [name for name, value in zip(names(400), centre, strict=True) if value >= 100]
+    expected = [name for name, value in zip(names(400), centre, strict=True) if value >= 250]
     assert found.keys == tuple(expected)
+
+
+def test_profile_of_reads_holds_the_panels_mirnas_and_the_commonest_of_the_others():
+    # Medians of 3.46 (10 CPM) and more are expressed: 204 of 210. Ten rare ones are read anyway.
+    centre = np.concatenate([np.full(6, 3.0), np.linspace(3.5, 12, 204)])
+    logs = centre + np.zeros((10, 1))
+    read = {*names(210)[:3], *names(210)[6:16]}  # three of them not expressed
+    found = fit_profile(names(210), logs, None, sequencing=True, first=read)
+    assert found.keys == (*names(210)[6:16], *names(210)[70:])
 
 
 def test_profile_mean_and_sd_are_those_of_corrected_samples_that_could_show_a_mirna():

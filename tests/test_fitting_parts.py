@@ -222,12 +222,13 @@ def test_deviance_and_predictors_are_those_of_each_fold_alone():
     folds = make_folds(OUTCOME, None, folds=4, repeats=2, seed=3)
     centre = VALUES.mean(axis=0)
     tuned = tune(VALUES, centre, OUTCOME, design, grid, folds)
-    deviances = np.zeros((8, 6))
+    penalties = tuned.grid.penalties[0]
+    deviances = np.zeros((8, len(penalties)))
     for i, (train, held) in enumerate(fold for repeat in folds for fold in repeat):
         path = fit_path(
-            VALUES[train], OUTCOME[train], alpha=1.0, lambdas=grid.penalties[0], standardize=False
+            VALUES[train], OUTCOME[train], alpha=1.0, lambdas=penalties, standardize=False
         )
-        for k in range(6):
+        for k in range(len(penalties)):
             p = expit(path.intercepts[k] + VALUES[held] @ path.coefficients[k])
             likelihood = np.where(OUTCOME[held] == 1, p, 1 - p)
             deviances[i, k] = -2 * np.log(likelihood).mean()
@@ -237,6 +238,36 @@ def test_deviance_and_predictors_are_those_of_each_fold_alone():
     error = [part.std(axis=0, ddof=1) / 2 for part in (deviances[:4], deviances[4:])]
     np.testing.assert_allclose(tuned.error[0], np.mean(error, axis=0), atol=2e-3)
     assert tuned.at == (0, int(np.argmin(deviances.mean(axis=0))))
+    # The best of the six asked for was the last: the path was followed on, to see it was no worse.
+    assert len(penalties) == 16
+    assert tuned.at[1] == 5
+    assert not tuned.at_weakest
+    np.testing.assert_allclose(penalties[1:] / penalties[:-1], 0.1 ** (1 / 5))
+
+
+def test_path_of_ridge_reaches_the_best_penalty():
+    """Of 12 features that all count a little; its strongest penalty is far from the best."""
+    design = Design.of(np.zeros(12, dtype=np.intp), "ignore")
+    grid = Grid.of(VALUES, OUTCOME, design, (0.0,), n_penalties=20, min_ratio=0.05)
+    folds = make_folds(OUTCOME, None, folds=5, repeats=1, seed=3)
+    tuned = tune(VALUES, VALUES.mean(axis=0), OUTCOME, design, grid, folds)
+    assert tuned.penalty < grid.penalties[0, -1] / 5
+    assert not tuned.at_weakest
+    wide = Grid.of(VALUES[:10], OUTCOME[:10], design, (0.0, 1.0), n_penalties=20, min_ratio=0.05)
+    assert [wide.whole(m)[-1] / wide.penalties[m, 0] for m in (0, 1)] == pytest.approx(
+        [1e-4, 0.01], rel=0.2
+    )
+
+
+def test_best_penalty_at_the_floor_is_told():
+    """An outcome that one feature separates is fitted the better the weaker the penalty."""
+    values = np.column_stack([OUTCOME * 2 + RNG.normal(size=80) * 0.01, VALUES[:, 1:]])
+    design = Design.of(np.zeros(12, dtype=np.intp), "ignore")
+    grid = Grid.of(values, OUTCOME, design, (1.0,), n_penalties=6, min_ratio=0.1)
+    folds = make_folds(OUTCOME, None, folds=4, repeats=1, seed=3)
+    tuned = tune(values, values.mean(axis=0), OUTCOME, design, grid, folds)
+    assert tuned.at_weakest
+    assert tuned.penalty == pytest.approx(1e-4 * grid.penalties[0, 0], rel=0.6)
 
 
 def test_weak_half_of_a_path_is_left_out_only_where_the_deviance_has_turned():

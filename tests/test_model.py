@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.stats import multivariate_normal
 
 import mirrisk
 from mirrisk.catalog import load_panel
+from mirrisk.digests import digest_of
 from mirrisk.errors import InvalidPanelError, MirriskError, MismatchError, NotFoundError
 from mirrisk.model import Covariate, Cutoffs, FittedPanel, Link, Term
 from mirrisk.reference import Reference
@@ -274,6 +276,156 @@ def test_missing_at_random_keeps_the_calibration(reference):
     log_odds = np.log(p_hat / (1 - p_hat))[fine, None]
     slope = LogisticRegression(C=np.inf).fit(log_odds, y[fine]).coef_[0, 0]
     assert 0.9 < slope < 1.1
+
+
+def test_horizon_beyond_follow_up_is_refused():
+    """The last value of a baseline says nothing of the time after it."""
+    link = Link("cox", horizon=4.0, times=(1.0, 3.0), hazard=(0.1, 0.3), end=5.0)
+    eta = np.zeros(1)
+    assert link.probability(eta, 5.0) == pytest.approx(1 - np.exp(-0.3))
+    for beyond in (5.1, 10.0, np.inf, np.nan, -1.0):
+        with pytest.raises(MismatchError, match="followed until 5"):
+            link.probability(eta, beyond)
+    assert Link("cox", horizon=4.0, times=(1.0, 3.0), hazard=(0.1, 0.3)).end == 4.0
+    assert Link("cox", horizon=2.0, times=(1.0, 3.0), hazard=(0.1, 0.3)).end == 3.0
+    assert Link("logistic").end is None
+
+
+class Found:
+    """A validation as the results of resampling are."""
+
+    headline = ("AUC 0.80 (95% CI 0.70 to 0.88).", "2 of 50 fits failed.")
+
+    def to_dict(self, *, patients: bool = True) -> dict[str, object]:
+        told = {"n": 60, "auc": {"estimate": 0.8}, "folds": (5, 10)}
+        return {**told, "risks": [0.1, 0.2]} if patients else told
+
+
+def test_validation_in_a_file_tells_nothing_of_single_patients(model, tmp_path):
+    found = model.with_validation(Found())
+    assert found.report["validation"] == {
+        "n": 60,
+        "auc": {"estimate": 0.8},
+        "folds": [5, 10],
+        "said": list(Found.headline),
+    }
+    assert (found.report["n"], model.report.get("validation")) == (60, None)
+    found.save(tmp_path / "model.json")
+    assert FittedPanel.load(tmp_path / "model.json").report == found.report
+
+
+# -- files that were changed together with their digest -----------------------------------------
+
+
+def forged(content: dict[str, object], **changes: object) -> dict[str, object]:
+    """A content changed at dotted places, its digest made anew."""
+    changed = json.loads(json.dumps(content))
+    del changed["digest"]
+    for place, value in changes.items():
+        *way, last = (int(part) if part.isdigit() else part for part in place.split("__"))
+        at = changed
+        for part in way:
+            at = at[part]
+        at[last] = value
+    return {"digest": digest_of(changed), **changed}
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cutoffs__low": NAN}, "not JSON compliant"),
+        ({"report__n": NAN}, "not JSON compliant"),
+        ({"cutoffs__low": 0.8}, "cutoffs: low is 0.8, above high, 0.7"),
+        ({"cutoffs__high": "0.7"}, "cutoffs.high: Input should be a valid number"),
+        ({"cutoffs__low": None}, "cutoffs.low: Input should be a valid number"),
+        ({"cutoffs__low_means": 3}, "cutoffs.low_means: Input should be a valid string"),
+        ({"title": {"a": 1}}, "title: Input should be a valid string"),
+        ({"cancer": 1}, "cancer: Input should be a valid string"),
+        ({"caveats": "Made up."}, "caveats: Input should be a valid list"),
+        ({"link__kind": "probit"}, "link.kind: Input should be 'logistic', 'cox' or 'fine-gray'"),
+        ({"link__times": [1.0]}, "a logistic link has neither"),
+        ({"link__slope": True}, "link.slope: Input should be a valid number"),
+        ({"terms__0__coefficient": "1"}, "terms.0.coefficient: Input should be a valid number"),
+        ({"terms__0__frequency": 1.5}, "terms.0.frequency: Input should be less than or equal"),
+        ({"terms__1__key": KEYS[0]}, "a term or covariate occurs twice"),
+        ({"terms__1__key": "hsa-miR-16-5p"}, "its reference is not of its terms"),
+        ({"terms__0__colour": "red"}, "terms.0.colour: Extra inputs are not permitted"),
+        ({"mean": [0.0]}, "do not fit its terms"),
+        ({"covariance__0__1": 7.0}, "covariance is not symmetric"),
+        ({"covariance__0__0": -7.0}, "negative variance"),
+        ({"report__said": "words"}, "said: Input should be a valid list"),
+        (
+            {"report__validation": {"said": [1]}},
+            "validation.said.0: Input should be a valid string",
+        ),
+        ({"report__outcome": {"kind": "ordinal"}}, "outcome.kind: Input should be"),
+        ({"self_test": []}, "self_test: List should have at least 1 item"),
+        ({"further": 1}, "further: Extra inputs are not permitted"),
+        ({"cutoffs__low": -5.0}, "its self-test gives another flag"),
+        ({"link__intercept": -1.1}, "its self-test gives another probability"),
+        ({"terms__0__coefficient": -0.9}, "its self-test gives another score"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_content_that_makes_no_sense_is_refused_whatever_its_digest(model, changes, message):
+    with pytest.raises(InvalidPanelError, match=re.escape(message)):
+        FittedPanel.from_dict(forged(model.to_dict(), **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"link__times": [100.0, 400.0, 300.0]}, "times must ascend"),
+        ({"link__times": [100.0, 300.0, 800.0]}, "up to the end of follow-up"),
+        ({"link__times": [100.0, 300.0]}, "of one length"),
+        ({"link__hazard": [0.1, 0.5, 0.2]}, "a cumulated hazard never falls"),
+        ({"link__hazard": [-0.1, 0.2, 0.5]}, "link.hazard.0: Input should be greater than"),
+        ({"link__horizon": 900.0}, "the horizon must lie within follow-up"),
+        ({"link__horizon": None}, "the horizon must lie within follow-up"),
+        ({"link__end": None}, "the horizon must lie within follow-up"),
+    ],
+)
+def test_baseline_that_is_none_is_refused(reference, changes, message):
+    times, hazard = (100.0, 300.0, 400.0), (0.1, 0.2, 0.5)
+    link = Link("fine-gray", horizon=365.0, times=times, hazard=hazard, end=730.0)
+    content = fitted(reference, link=link).to_dict()
+    assert FittedPanel.from_dict(content).link == link
+    with pytest.raises(InvalidPanelError, match=re.escape(message)):
+        FittedPanel.from_dict(forged(content, **changes))
+
+
+def test_file_that_would_exhaust_the_reader_is_refused(tmp_path):
+    path = tmp_path / "model.json"
+    path.write_text(
+        '{"format": "mirrisk-model-1", "report": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    )
+    with pytest.raises(InvalidPanelError, match="nested too deeply"):
+        FittedPanel.load(path)
+    with path.open("wb") as file:
+        file.truncate(50_000_001)
+    with pytest.raises(InvalidPanelError, match="the file has 50 MB"):
+        FittedPanel.load(path)
+
+
+def test_content_nested_too_deeply_is_refused(model):
+    content = model.to_dict()
+    deep: list[object] = []
+    for _ in range(50_000):
+        deep = [deep]
+    content["report"] = {"deep": deep}
+    with pytest.raises(InvalidPanelError, match="nested too deeply"):
+        FittedPanel.from_dict(content)
+
+
+@pytest.mark.parametrize("written", [b'{"mean": NaN}', b'{"mean": -Infinity}', b"\xff\xfe{}"])
+def test_file_that_is_no_json_is_refused(tmp_path, written):
+    path = tmp_path / "model.json"
+    path.write_bytes(written)
+    with pytest.raises(InvalidPanelError, match="not JSON"):
+        FittedPanel.load(path)
 
 
 def test_ids_and_versions_are_checked(model):

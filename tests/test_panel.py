@@ -294,3 +294,11 @@ def _changed(raw: dict[str, Any], place: tuple[str | int, ...]) -> dict[str, Any
     else:
         holder[place[-1]] = value + 1
     return copy
+
+
+def test_copy_of_another_content_has_another_digest(raw: dict[str, Any]) -> None:
+    panel = Panel.model_validate(raw)
+    before = panel.digest
+    copy = panel.model_copy(update={"version": "9.9.9"})
+    assert copy.digest == Panel.model_validate(raw | {"version": "9.9.9"}).digest
+    assert copy.digest != before

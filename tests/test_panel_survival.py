@@ -168,7 +168,8 @@ def test_without_penalty_it_is_cox_regression_of_scikit_survival():
     y = np.array(list(zip(Y["event"] == 1, Y["time"], strict=True)), dtype="?,f8")
     other = sksurv.CoxPHSurvivalAnalysis(ties="breslow", tol=1e-12).fit(normal_scores(model), y)
     # The reference is rounded in the panel that the scores are taken from.
-    np.testing.assert_allclose(model.panel_.coefficients, other.coef_, atol=1e-4)
+    slope = model.summary_.content["calibration"]["slope"]  # which the coefficients hold
+    np.testing.assert_allclose(model.panel_.coefficients / slope, other.coef_, atol=1e-4)
 
 
 def test_covariates_bear_no_penalty():
@@ -183,7 +184,8 @@ def test_covariates_bear_no_penalty():
     (age,) = model.panel_.covariates
     standardised = (table[["age"]] - age.mean) / age.sd
     expected = fit_cox(standardised, y["time"], y["event"]).coefficients
-    assert age.coefficient == pytest.approx(expected[0], abs=1e-6)
+    slope = model.summary_.content["calibration"]["slope"]  # which the coefficient holds
+    assert age.coefficient / slope == pytest.approx(expected[0], abs=1e-6)
 
 
 def test_slope_is_that_of_cox_regression_on_the_predictor():
@@ -284,6 +286,27 @@ def test_dead_stay_comparable_where_death_competes():
 
 
 # -- the baseline -------------------------------------------------------------------------------
+
+
+def test_panel_knows_the_end_of_follow_up_to_two_digits_and_nothing_beyond():
+    link, longest = fitted().panel_.link, float(Y["time"].max())
+    assert link.slope == 1.0
+    assert longest - 0.1 < link.end <= longest
+    assert link.times[-1] <= link.end
+    with pytest.raises(MismatchError, match=f"horizon from 0 to {link.end:g}"):
+        link.hazard_until(longest + 1)
+    with pytest.raises(MismatchError) as caught:
+        fitted().predict_risk(TABLE, [1.0, longest + 1])
+    assert "the end of the cohort's follow-up" in caught.value.expected
+
+
+def test_events_of_few_patients_are_too_few_however_many_samples():
+    patients = np.arange(200)
+    patients[Y["event"].to_numpy() == 1] = 0
+    happened = int((Y["event"] == 1).sum())
+    assert happened > 10
+    with pytest.raises(MismatchError, match="1 events among"):
+        PanelSurvival(TOY, **FAST).fit(TABLE, Y, groups=patients)
 
 
 def test_exported_baseline_is_exact_at_the_horizon_and_hides_times():

@@ -244,21 +244,21 @@ def test_nothing_known_means_a_nagelkerke_rsquared_of_015() -> None:
 def test_shortfall_in_words() -> None:
     # By hand: R2 0.15 * (1 - 0.25^0.5 * 0.75^1.5) = 0.10129; 12 / (-0.1 ln(1 - 0.10129 / 0.9)).
     assert str(supported(200, 50, 12)) == (
-        "A cohort of 200 samples with 50 events supports none; 12 need 1,006 samples with 252 "
-        "events for a shrinkage factor of at least 0.9: 806 more. Assumed: Nagelkerke R2 0.15 "
+        "A cohort of 200 samples with 50 events supports no candidate parameter; 12 parameters "
+        "need 1,006 samples with 252 events for a shrinkage factor of at least 0.9: 806 more. Assumed: Nagelkerke R2 0.15 "
         "(Cox-Snell 0.1)."
     )
     assert str(supported(500, 87, 24, rsquared=0.288)) == (
-        "A cohort of 500 samples with 87 events supports 18 candidate parameters; 24 need 662 "
-        "samples with 116 events for an optimism in Nagelkerke R2 of at most 0.05: 162 more. "
-        "Expected: Nagelkerke R2 0.48 (Cox-Snell 0.29)."
+        "A cohort of 500 samples with 87 events supports 18 candidate parameters; 24 parameters "
+        "need 662 samples with 116 events for an optimism in Nagelkerke R2 of at most 0.05: 162 "
+        "more. Expected: Nagelkerke R2 0.48 (Cox-Snell 0.29)."
     )
 
 
 def test_sufficiency_in_words() -> None:
     assert str(supported(1000, 250, 1, nagelkerke=0.15)).startswith(
-        "A cohort of 1,000 samples with 250 events supports 11 candidate parameters; 1 is "
-        "considered. Expected:"
+        "A cohort of 1,000 samples with 250 events supports 11 candidate parameters; 1 parameter "
+        "is considered. Expected:"
     )
 
 

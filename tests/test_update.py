@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,7 @@ from mirrisk.errors import (
     MismatchError,
 )
 from mirrisk.fitting import PanelClassifier
-from mirrisk.fitting.update import Updated, update
+from mirrisk.fitting.updating import Updated, update
 from mirrisk.model import Covariate, Cutoffs, FittedPanel, Link, Term
 from mirrisk.reference import Reference
 from mirrisk.tables import as_expression
@@ -268,7 +270,9 @@ def test_recalibration_is_the_maximum_of_the_likelihood(
     p, eta = probabilities(found.panel, cohort), eta_of(model, cohort)
     assert np.sum(y - p) == pytest.approx(0, abs=1e-6)
     assert np.sum((y - p) * eta) == pytest.approx(0, abs=1e-6)
-    assert found.panel.terms == model.terms
+    # What the panel says of its coefficients is what its probabilities rest on.
+    assert found.panel.link.slope == 1
+    np.testing.assert_allclose(found.panel.coefficients, found.test.coefficients[1] * B)
 
 
 def test_revision_is_the_maximum_of_the_likelihood(
@@ -322,8 +326,14 @@ def test_report_records_the_update(model: FittedPanel, cohort: pd.DataFrame, y: 
 def test_cutoffs_stay_and_say_what_they_achieve_in_the_new_cohort(
     model: FittedPanel, cohort: pd.DataFrame, y: pd.Series
 ) -> None:
-    cutoffs = update(model, cohort, y, unit="log2").panel.cutoffs
-    assert (cutoffs.low, cutoffs.high) == (-0.9, 1.1)
+    found = update(model, cohort, y, unit="log2")
+    cutoffs, slope = found.panel.cutoffs, found.test.coefficients[1]
+    assert (cutoffs.low, cutoffs.high) == pytest.approx((-0.9 * slope, 1.1 * slope))
+    before, after = (
+        mirrisk.score(cohort, panel=each, unit="log2").scores["flag"]
+        for each in (model, found.panel)
+    )
+    assert list(before) == list(after)
     others = eta_of(model, cohort)[y == 0]
     below = int((others < 1.1).sum())
     assert f"specificity {below / len(others):.2f} ({below}/{len(others)}, 95% CI" in (
@@ -342,6 +352,7 @@ def test_panel_that_predicts_the_opposite_is_turned_round(
     scores = mirrisk.score(cohort, panel=found.panel, unit="log2").scores
     high, low = (y[scores["flag"] == flag].mean() for flag in ("high", "low"))
     assert high > 0.8 > 0.2 > low
+    assert any("make sure that '1' is the event and '0' is not" in note for note in found.notes)
 
 
 def test_original_that_holds_keeps_its_probabilities_and_report(
@@ -369,7 +380,7 @@ def test_printed_result_holds_every_model_and_test(
 
 def test_shortfall_is_a_warning(model: FittedPanel, cohort: pd.DataFrame) -> None:
     y = drawn(z_of(model.reference, cohort) @ [1.2, 0.8, 0.9], 5)
-    with pytest.warns(MirriskWarning, match="3 need .* more"):
+    with pytest.warns(MirriskWarning, match="3 parameters need .* more"):
         found = update(model, cohort, y, unit="log2")
     assert found.support is not None
     assert found.panel.report["sample_size"]["shortfall"] == found.support.shortfall > 0
@@ -394,6 +405,96 @@ def test_words_are_classes_the_second_of_which_is_the_event(
     found = update(model, cohort, y.map({0: "free", 1: "relapse"}), unit="log2")
     assert found.test == update(model, cohort, y, unit="log2").test
     assert found.panel.report["outcome"]["event"] == "relapse"
+
+
+def renamed(y: pd.Series) -> pd.Series:
+    """Outcomes in words whose order is not that of the numbers."""
+    return y.map({0: "none", 1: "metastasis"})
+
+
+def of_outcome(model: FittedPanel, event: str, other: str) -> FittedPanel:
+    outcome = {"kind": "binary", "event": event, "other": other}
+    return replace(model, report={**model.report, "outcome": outcome})
+
+
+def test_event_is_the_one_that_the_panel_was_fitted_to(
+    model: FittedPanel, cohort: pd.DataFrame, y: pd.Series
+) -> None:
+    """In alphabetical order the event would be the word for none."""
+    expected = update(model, cohort, y, unit="log2").test
+    named = of_outcome(model, "metastasis", "none")
+    found = update(named, cohort, renamed(y), unit="log2")
+    assert found.test == expected
+    assert found.classes == ("none", "metastasis")
+    assert "Event: metastasis (not: none)." in str(found)
+    again = update(found.panel, cohort, renamed(y), unit="log2")
+    assert again.chosen == "original"
+
+
+@pytest.mark.parametrize("values", [(0, 1), (0.0, 1.0), ("0", "1"), (False, True), ("0.0", "1.0")])
+def test_one_and_true_are_one_event_however_written(
+    model: FittedPanel, cohort: pd.DataFrame, y: pd.Series, values: tuple[Any, Any]
+) -> None:
+    expected = update(model, cohort, y, unit="log2").test
+    written = y.map(lambda each: values[each]).astype(object)
+    assert update(of_outcome(model, "1", "0"), cohort, written, unit="log2").test == expected
+
+
+def test_other_classes_need_a_word_on_the_event(
+    model: FittedPanel, cohort: pd.DataFrame, y: pd.Series
+) -> None:
+    numbers = of_outcome(model, "1", "0")
+    with pytest.raises(MismatchError, match="the panel was fitted to 1") as refused:
+        update(numbers, cohort, renamed(y), unit="log2")
+    assert "event_class=" in refused.value.remedy
+    found = update(numbers, cohort, renamed(y), unit="log2", event_class="metastasis")
+    assert found.test == update(model, cohort, y, unit="log2").test
+    assert found.panel.report["outcome"]["event"] == "metastasis"
+    with pytest.raises(MismatchError, match="no sample of the class 'relapse'"):
+        update(numbers, cohort, renamed(y), unit="log2", event_class="relapse")
+
+
+def test_numbers_as_text_sort_as_numbers(
+    model: FittedPanel, cohort: pd.DataFrame, y: pd.Series
+) -> None:
+    found = update(model, cohort, y.map({0: "9", 1: "10"}), unit="log2")
+    assert found.classes == ("9", "10")
+    assert found.test == update(model, cohort, y, unit="log2").test
+
+
+def test_series_that_counts_rows_goes_by_position(
+    model: FittedPanel, cohort: pd.DataFrame, y: pd.Series
+) -> None:
+    """Samples named 1 to 160 are not the rows 0 to 159 of the outcomes."""
+    table = cohort.set_axis([str(i) for i in range(1, 161)])
+    found = update(model, table, y.reset_index(drop=True), unit="log2")
+    assert found.test == update(model, cohort, y, unit="log2").test
+
+
+def test_samples_that_the_outcomes_lack_are_left_out_and_counted(
+    model: FittedPanel, cohort: pd.DataFrame, y: pd.Series
+) -> None:
+    found = update(model, cohort, y.drop(["s0", "s7"]), unit="log2")
+    assert found.left_out == {"no outcome": ("s0", "s7")}
+    less = cohort.drop(["s0", "s7"])
+    assert found.test == update(model, less, y.drop(["s0", "s7"]), unit="log2").test
+
+
+def test_several_samples_of_a_patient_are_refused(
+    model: FittedPanel, cohort: pd.DataFrame, y: pd.Series
+) -> None:
+    groups = pd.Series([f"P{i}" for i in range(160)], index=cohort.index)
+    single = update(model, cohort, y, unit="log2", groups=groups.sample(frac=1, random_state=1))
+    assert single.test == update(model, cohort, y, unit="log2").test
+    groups["s5"] = "P2"
+    with pytest.raises(MismatchError, match="1 patients have several samples, such as 's2', 's5'"):
+        update(model, cohort, y, unit="log2", groups=groups)
+    # One of them without an outcome takes no part.
+    kept = update(model, cohort, y.drop("s5"), unit="log2", groups=groups)
+    assert kept.test.n == 159
+    groups[["s5", "s6"]] = None
+    found = update(model, cohort, y, unit="log2", groups=groups)
+    assert found.left_out == {"patient not known": ("s5", "s6")}
 
 
 def test_samples_left_out_are_counted_and_named(
@@ -444,15 +545,34 @@ def test_revision_that_cannot_be_fitted_is_said(
         mean=model.mean[:2],
         covariance=model.covariance[:2, :2],
     )
-    rows = table.index[:24]
-    y = np.array([0, 1] * 12)
+    rows = table.index[:40]
+    y = np.array([0, 1] * 20)
     grid = np.asarray(small.reference.grids[:, 50])
-    table.loc[rows[0::2], KEYS[0]] = grid[0] - 1 - 0.1 * np.arange(12)
-    table.loc[rows[1::2], KEYS[0]] = grid[0] + 1 + 0.1 * np.arange(12)
-    table.loc[rows, KEYS[1]] = grid[1] + np.tile([2.0, 2.0, -2.0, -2.0], 6)
+    table.loc[rows[0::2], KEYS[0]] = grid[0] - 1 - 0.05 * np.arange(20)
+    table.loc[rows[1::2], KEYS[0]] = grid[0] + 1 + 0.05 * np.arange(20)
+    table.loc[rows, KEYS[1]] = grid[1] + np.tile([2.0, 2.0, -2.0, -2.0], 10)
     found = update(small, table.loc[rows], y, unit="log2")
     assert [fit.update for fit in found.test.fits][-1] == "logistic recalibration"
     assert any("No revision (revision separates" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["events", "non-events"])
+def test_nothing_is_revised_on_fewer_than_ten_events_per_coefficient(
+    model: FittedPanel, cohort: pd.DataFrame, *, turned: bool
+) -> None:
+    """With 10 coefficients on 12 events the tests give up one true model in ten, not in twenty."""
+    y = pd.Series(drawn(z_of(model.reference, cohort) @ [1.2, 0.8, 0.9], 5), index=cohort.index)
+
+    def updated(least: int) -> Updated:
+        outcome = few(y, least)
+        return update(model, cohort, 1 - outcome if turned else outcome, unit="log2")
+
+    below, enough = updated(29), updated(30)
+    assert [fit.update for fit in below.test.fits][-1] == "logistic recalibration"
+    what = "non-events" if turned else "events"
+    said = f"No revision (29 {what} for 3 coefficients, where 10 each are the least)"
+    assert said in str(below)
+    assert [fit.update for fit in enough.test.fits][-1] == "revision"
 
 
 # -- a reference of the new cohort ------------------------------------------------------------
@@ -572,22 +692,21 @@ def test_ten_events_are_enough(model: FittedPanel, cohort: pd.DataFrame, y: pd.S
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda y: y * 0, "y holds only 0"),
-        (lambda y: y * np.nan, "y holds no outcome"),
-        (lambda y: y + np.arange(len(y)), "different values"),
+        (lambda y: y * 0, "0 events among 160"),
+        (lambda y: y * np.nan, "the outcome of no sample is known"),
+        (lambda y: None, "the outcome of no sample is known"),
+        (lambda y: y + np.arange(len(y)), "the outcome has [0-9]+ classes"),
         (lambda y: y.to_numpy()[:-1], r"y has the shape \(159,\), the table 160 samples"),
-        (lambda y: y.rename(lambda name: f"P{name}"), "no outcome for 160 of 160 samples"),
-        (lambda y: y.iloc[1:], "no outcome for 1 of 160 samples, such as 's0'"),
-        (lambda y: pd.concat([y, y.iloc[:1]]), "sample 's0' has several outcomes"),
-        (lambda y: y.astype(object).where(y == 1, "no"), "y mixes int and str"),
+        (lambda y: y.rename(lambda name: f"P{name}"), "no sample of the table is in y"),
+        (lambda y: pd.concat([y, y.iloc[:1]]), "sample 's0' occurs twice"),
         (lambda y: y.to_frame(), "y is a table"),
     ],
-    ids=["one", "none", "many", "length", "names", "absent", "twice", "mixed", "frame"],
+    ids=["one", "none", "nothing", "many", "length", "names", "twice", "frame"],
 )
 def test_outcomes_that_do_not_fit_are_refused(
     model: FittedPanel, cohort: pd.DataFrame, y: pd.Series, change: Any, message: str
 ) -> None:
-    with pytest.raises(MismatchError, match=message):
+    with pytest.raises(MirriskError, match=message):
         update(model, cohort, change(y), unit="log2")
 
 
@@ -595,7 +714,7 @@ def test_outcomes_of_other_samples_are_noted(
     model: FittedPanel, cohort: pd.DataFrame, y: pd.Series
 ) -> None:
     found = update(model, cohort.iloc[:-2], y, unit="log2")
-    assert "2 outcomes are of samples that the table lacks (s158, s159)." in found.notes
+    assert "2 rows of labels are of samples that the table does not hold" in found.notes
 
 
 def test_survival_panel_is_refused(
@@ -657,4 +776,47 @@ def test_updated_panel_knows_the_cohort_of_its_update():
     assert updated.panel.reference.holds(expression).all()
     assert not panel.reference.holds(expression).any()
     assert not any("was fitted on" in note for note in updated.notes)
-    assert any("fitted on 120 of these 120 samples" in note for note in again.notes)
+    assert any("fitted on all these 120 samples" in note for note in again.notes)
+
+
+def test_samples_and_patients_of_the_fit_are_left_out(
+    model: FittedPanel, cohort: pd.DataFrame, y: pd.Series
+) -> None:
+    """s0 to s19 were fitted on; s20 is another sample of the patient of s3."""
+    held = as_expression(cohort.iloc[:20], unit="log2")
+    panel = replace(model, reference=model.reference.also_holding(held))
+    groups = pd.Series([f"P{i}" for i in range(160)], index=cohort.index)
+    groups["s20"] = "P3"
+    found = update(panel, cohort, y, unit="log2", groups=groups)
+    told = "the panel was fitted on samples of these patients"
+    assert found.left_out == {told: tuple(f"s{i}" for i in range(21))}
+    assert found.test == update(model, cohort.iloc[21:], y, unit="log2").test
+    alone = update(panel, cohort, y, unit="log2")
+    assert alone.left_out == {told: tuple(f"s{i}" for i in range(20))}
+
+
+# -- the public names ---------------------------------------------------------------------------
+
+IMPORTS = """
+import mirrisk
+import mirrisk.fitting.updating.cutoffs
+import mirrisk.fitting.updating
+import mirrisk.fitting
+from mirrisk.fitting import update
+from mirrisk import update as first
+import mirrisk.fitting.updating.apply
+from mirrisk.fitting import update as again
+assert update is first is again is mirrisk.update is mirrisk.fitting.update
+print(type(update).__name__, type(mirrisk.update).__name__, update.__module__)
+"""
+
+
+def test_update_is_a_function_whatever_was_imported_before() -> None:
+    lines = IMPORTS.strip().splitlines()
+    for code in (lines, [lines[4], *lines], [lines[5], *lines], [lines[1], *lines]):
+        done = subprocess.run(
+            [sys.executable, "-c", "\n".join(code)], capture_output=True, text=True, check=False
+        )
+        assert done.stdout.split() == ["function", "function", "mirrisk.fitting.updating"], (
+            done.stderr
+        )

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -37,6 +37,7 @@ PROTOCOL = (
     "miRBase v16 stem-loops"
 )
 MARGIN_PERCENTILE = 0.5
+TELLING = 20
 TARGET = Path(__file__).parents[1] / "src" / "mirrisk" / "references"
 
 
@@ -59,29 +60,52 @@ def fit(counts: pd.DataFrame, name: str) -> Reference:
 def add_contrasts(
     references: dict[str, Reference], cohorts: dict[str, Expression]
 ) -> dict[str, Reference]:
-    """Teach each reference the profiles of the others, on the miRNAs expressed in any of them."""
+    """Teach each reference the profiles of the others.
+
+    On the miRNAs that it reads anyway, and the ``TELLING`` that tell the references apart best.
+    """
     keys = tuple(sorted({key for r in references.values() for key in r.profile.keys}))
     values = {name: corrected(references[name], cohorts[name], keys) for name in references}
     profiles = {name: matrix.mean(axis=0) for name, matrix in values.items()}
     centre = np.mean(list(profiles.values()), axis=0)
     scale = np.sqrt(np.mean([matrix.var(axis=0) for matrix in values.values()], axis=0))
     scale = np.maximum(scale, 0.1)
+    between = np.var(list(profiles.values()), axis=0) / scale**2
     result = {}
     for name, reference in references.items():
         order = (name, *(other for other in references if other != name))
+        chosen = compared(reference, keys, between)
         contrast = Contrast(
             names=order,
-            keys=keys,
-            centre=centre,
-            scale=scale,
-            profiles=np.stack([profiles[other] for other in order]),
+            keys=tuple(keys[i] for i in chosen),
+            centre=centre[chosen],
+            scale=scale[chosen],
+            profiles=np.stack([profiles[other][chosen] for other in order]),
             threshold=0.0,
         )
-        margin, _ = contrast.margin(values[name])
+        margin, _ = contrast.margin(values[name][:, chosen])
         threshold = min(0.0, float(np.percentile(margin, MARGIN_PERCENTILE)))
         final = Contrast(**(vars(contrast) | {"threshold": threshold}))
         result[name] = reference.with_contrast(final)
     return result
+
+
+def compared(
+    reference: Reference, keys: tuple[str, ...], between: np.ndarray[tuple[int], np.dtype[Any]]
+) -> list[int]:
+    """Return which miRNAs a reference is compared on.
+
+    Parameters
+    ----------
+    reference : Reference
+    keys : tuple of str
+        The miRNAs of all references' profiles.
+    between : ndarray of shape (n_keys,)
+        Variance of each between the references, over that within them.
+    """
+    read = {*reference.keys, *reference.profile.keys}
+    telling = [i for i in np.argsort(-between, kind="stable") if keys[i] not in read][:TELLING]
+    return sorted({i for i, key in enumerate(keys) if key in read} | {int(i) for i in telling})
 
 
 def corrected(

@@ -2,10 +2,12 @@
 
     python tools/measure_coverage.py docs/validation.md
 
-prints a table of coverages, designs in rows and methods in columns, and writes it into the page
-between its marks. Risks are normal in events and in non-events; "spread" is the standard
+prints tables of coverages, designs in rows and methods in columns, and writes them into the page
+between their marks. Risks are normal in events and in non-events; "spread" is the standard
 deviation in events relative to that in non-events, and "values" the number of distinct values
 that the risk is cut into. Every cohort counts, also one whose AUC is 1.
+
+Likewise of Harrell's C: the log hazard is a multiple of a normal risk, and censoring exponential.
 """
 
 from __future__ import annotations
@@ -20,14 +22,17 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from mirrisk.validation.auc_limits import Method, auc_limits
+from mirrisk.validation.bootstrap import bootstrap_interval
+from mirrisk.validation.fold_concordance import Pairs, compare_within, concordance_interval
 
 if TYPE_CHECKING:
-    from mirrisk.vocabulary import FloatArray
+    from mirrisk.vocabulary import FloatArray, IntArray
 
 LEVEL = 0.95
 BOOTSTRAP = "percentile bootstrap"
 METHODS = (*get_args(Method), BOOTSTRAP)
 START, END = "<!-- coverage table -->", "<!-- end of coverage table -->"
+C_START, C_END = "<!-- coverage of C -->", "<!-- end of coverage of C -->"
 NORMAL = NormalDist()
 
 
@@ -172,11 +177,111 @@ def table(cohorts: int, resamples: int, seed: int) -> str:
     return f"{note}\n\n" + "\n".join(lines)
 
 
-def insert(page: str, text: str) -> str:
+# -- Harrell's C ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A population that is followed up, and the size of the cohorts drawn from it.
+
+    ``effect`` is the log hazard ratio per standard deviation of the risk, ``censoring`` the mean
+    time to it, in units of the mean time to the event at the mean risk.
+    """
+
+    n: int
+    effect: float
+    censoring: float
+
+    def draw(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray, IntArray]:
+        """Draw a cohort: times, risks, and whether the event came."""
+        risk = rng.normal(size=self.n)
+        happens = rng.exponential(np.exp(-self.effect * risk))
+        ends = rng.exponential(self.censoring, self.n)
+        return np.minimum(happens, ends), risk, (happens <= ends).astype(np.intp)
+
+
+FOLLOWED = tuple(
+    Followed(n, effect, censoring)
+    for n in (40, 100)
+    for effect in (0.0, 0.5, 1.0, 2.0, 3.2, 6.0)
+    for censoring in (0.5, 2.0)
+)
+
+
+def pairs_of(time: FloatArray, risk: FloatArray, event: IntArray) -> Pairs:
+    """Compare all samples of a cohort."""
+    return compare_within(time, event, risk, np.zeros(len(time), dtype=np.intp))
+
+
+def true_c(design: Followed, rng: np.random.Generator) -> float:
+    """Return the mean C of large cohorts."""
+    large = Followed(2000, design.effect, design.censoring)
+    return float(np.mean([pairs_of(*large.draw(rng)).c for _ in range(30)]))
+
+
+def measure_followed(
+    design: Followed, cohorts: int, resamples: int, rng: np.random.Generator
+) -> tuple[float, float, float, float]:
+    """Return mean events, true C, and coverage of the default and of the percentile bootstrap.
+
+    A cohort without a pair to compare is drawn anew. The bootstrap (left out with 0 resamples) is
+    slow, and measured on a quarter of the cohorts.
+    """
+    truth = true_c(design, rng)
+    held: list[bool] = []
+    by_bootstrap: list[bool] = []
+    events = 0
+    while len(held) < cohorts:
+        time, risk, event = design.draw(rng)
+        pairs = pairs_of(time, risk, event)
+        if not pairs.all.any():
+            continue
+        found = concordance_interval(pairs, event, np.arange(design.n))
+        held.append(found.low <= truth <= found.high)
+        events += int(event.sum())
+        if resamples and len(held) % 4 == 0:
+            drawn = bootstrap_interval(
+                lambda e, t, r: pairs_of(t, r, e.astype(np.intp)).c,
+                event,
+                time,
+                risk,
+                n=resamples,
+                seed=len(held),
+            )
+            by_bootstrap.append(drawn.low <= truth <= drawn.high)
+    bootstrapped = float(np.mean(by_bootstrap)) if by_bootstrap else float("nan")
+    return events / cohorts, truth, float(np.mean(held)), bootstrapped
+
+
+def table_of_c(cohorts: int, resamples: int, seed: int) -> str:
+    """Measure the designs with follow-up and lay the figures out."""
+    header = ("n", "mean events", "true C", "jackknife", "percentile bootstrap")
+    lines = [f"| {' | '.join(header)} |", "|" + "---:|" * len(header)]
+    for number, design in enumerate(FOLLOWED):
+        rng = np.random.default_rng([seed, len(DESIGNS) + number])
+        events, truth, covered, bootstrapped = measure_followed(design, cohorts, resamples, rng)
+        lines.append(
+            f"| {design.n} | {events:.0f} | {truth:.3f} | {100 * covered:.1f} | "
+            f"{100 * bootstrapped:.1f} |"
+        )
+        print(lines[-1], file=sys.stderr)
+    error, of_fewer = (100 * np.sqrt(LEVEL * (1 - LEVEL) / n) for n in (cohorts, cohorts // 4))
+    note = (
+        f"Coverage in % of {cohorts:,} cohorts each (nominal {100 * LEVEL:g}; Monte Carlo standard "
+        f"error {error:.1f}), of the bootstrap ({resamples:,} resamples) in a quarter of them "
+        f"({of_fewer:.1f}), seed {seed}."
+    )
+    return f"{note}\n\n" + "\n".join(lines)
+
+
+# -- the page ---------------------------------------------------------------------------------
+
+
+def insert(page: str, text: str, start: str = START, end: str = END) -> str:
     """Replace what stands between the marks."""
-    before, _, rest = page.partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}\n{text}\n{END}{after}"
+    before, _, rest = page.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before}{start}\n{text}\n{end}{after}"
 
 
 def _shares(cuts: FloatArray, distribution: NormalDist) -> FloatArray:
@@ -191,15 +296,20 @@ def main() -> None:
     parser.add_argument("--cohorts", type=int, default=2000)
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument("--only", choices=("auc", "c"), help="measure one of the tables")
     arguments = parser.parse_args()
     page = arguments.page.read_text(encoding="utf-8")
-    if not 0 <= page.find(START) < page.find(END):
-        parser.error(f"{arguments.page} lacks the marks {START} and {END}")
-    text = table(arguments.cohorts, arguments.resamples, arguments.seed)
-    # Read again: measuring takes minutes, in which the page may have changed.
-    page = arguments.page.read_text(encoding="utf-8")
-    arguments.page.write_text(insert(page, text), encoding="utf-8")
-    print(text)
+    wanted = {"auc": (table, START, END), "c": (table_of_c, C_START, C_END)}
+    for name, (tabulate, start, end) in wanted.items():
+        if arguments.only not in (None, name):
+            continue
+        if not 0 <= page.find(start) < page.find(end):
+            parser.error(f"{arguments.page} lacks the marks {start} and {end}")
+        text = tabulate(arguments.cohorts, arguments.resamples, arguments.seed)
+        # Read again: measuring takes minutes, in which the page may have changed.
+        page = arguments.page.read_text(encoding="utf-8")
+        arguments.page.write_text(insert(page, text, start, end), encoding="utf-8")
+        print(text)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mirrisk.estimators import PanelScorer
     from mirrisk.expression import Expression
     from mirrisk.fitting.classifier import PanelClassifier
-    from mirrisk.fitting.update import update
+    from mirrisk.fitting.updating import update
     from mirrisk.model import FittedPanel
     from mirrisk.panel import Panel
     from mirrisk.reference import Reference
@@ -47,7 +47,7 @@ _HOME = {
     "score": "assessment",
     "score_file": "batch",
     "score_files": "batch",
-    "update": "fitting.update",
+    "update": "fitting.updating",
     "validate": "validation.validate",
 }
 

@@ -108,7 +108,7 @@ class PanelScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_share("min_coverage", self.min_coverage)
         values = self._validated(X, reset=True)
-        self._names = self._column_names(values.shape[1])
+        self._names = column_names(self, values.shape[1])
         require_mirnas(index_features(self._names))
         self.panels_ = load_signatures(self.panel)
         self.unit_: Unit = self.unit or infer_unit(values, index_features(self._names).at_level)[0]
@@ -170,27 +170,6 @@ class PanelScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         )
         return cast("FloatArray", checked)
 
-    def _column_names(self, count: int) -> tuple[str, ...]:
-        own = getattr(self, "feature_names_in_", None)
-        if own is not None and self.feature_names is not None:
-            raise InvalidTableError(
-                "feature_names given for an X with column names of its own",
-                remedy="leave feature_names out, or give X as an array",
-            )
-        if own is not None:
-            return tuple(map(str, own))
-        names = self.feature_names
-        if callable(names):
-            names = names(count)
-        if names is None or len(names) != count:
-            given = "no feature_names" if names is None else f"{len(names)} feature_names"
-            raise InvalidTableError(
-                f"{given} for {count} columns without names",
-                expected="one name per column",
-                remedy="give PanelScorer feature_names, or X as a DataFrame",
-            )
-        return tuple(map(str, names))
-
     def _expression(self, values: FloatArray) -> Expression:
         samples = tuple(map(str, range(len(values))))
         index = index_features(self._names)
@@ -201,3 +180,39 @@ class PanelScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def column_names(estimator: Any, count: int) -> tuple[str, ...]:
+    """Return the names of an estimator's columns: X's own, else those of ``feature_names``.
+
+    Parameters
+    ----------
+    estimator
+        That was told X by scikit-learn's ``validate_data``.
+    count : int
+        Of the columns.
+
+    Raises
+    ------
+    InvalidTableError
+        If X and the estimator both name them, neither does, or their number differs.
+    """
+    own = getattr(estimator, "feature_names_in_", None)
+    names = estimator.feature_names
+    if own is not None and names is not None:
+        raise InvalidTableError(
+            "feature_names given for an X with column names of its own",
+            remedy="leave feature_names out, or give X as an array",
+        )
+    if own is not None:
+        return tuple(map(str, own))
+    if callable(names):
+        names = names(count)
+    if names is None or len(names) != count:
+        given = "no feature_names" if names is None else f"{len(names)} feature_names"
+        raise InvalidTableError(
+            f"{given} for {count} columns without names",
+            expected="one name per column",
+            remedy=f"give {type(estimator).__name__} feature_names, or X as a DataFrame",
+        )
+    return tuple(map(str, names))

@@ -297,9 +297,11 @@ class _Sample:
             if found and (best is None or abs(found[0]) < abs(best[0])):
                 best = (*found, self.result.alignment.member_names[position])
         if best is None:
+            clinical = self.fitted is not None and bool(self.fitted.covariates)
             return (
-                f"No change of a single member up to {2**LARGEST_CHANGE:.0f}-fold would "
-                "change the flag."
+                f"No change of a single {'miRNA' if clinical else 'member'} up to "
+                f"{2**LARGEST_CHANGE:.0f}-fold would change the flag"
+                + ("; clinical covariates were not varied." if clinical else ".")
             )
         change, flag, name = best
         word = "higher" if change > 0 else "lower"

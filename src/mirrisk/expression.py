@@ -197,7 +197,7 @@ class Expression:
         measured = cells[np.isfinite(cells)]
         if (
             measured.size >= MANY_CELLS
-            and np.median(measured) > TYPICAL_CT
+            and 2 * (measured > TYPICAL_CT).sum() > measured.size  # a median, without sorting
             and measured.max() <= LARGEST_SEEN_LOG
         ):
             raise InvalidExpressionError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self
 
@@ -15,7 +15,7 @@ from mirrisk.errors import InvalidPanelError, NotFoundError
 from mirrisk.vocabulary import Direction, Specimen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pydantic_core import ErrorDetails
 
@@ -293,7 +293,7 @@ class Panel(_Model):
         """Return the members whose direction holds in ``specimen``."""
         return tuple(m for m in self.members if m.scored and specimen in m.specimens)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the panel's canonical form (sorted-key JSON), the same on every machine."""
         content = self.model_dump(mode="json", by_alias=True)
@@ -301,6 +301,12 @@ class Panel(_Model):
             if content[key] == type(self).model_fields[key].default:
                 del content[key]
         return digest_of(content)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, which finds its digest anew: it may be of another content."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("digest", None)
+        return copied
 
 
 class AnyPanel(Protocol):

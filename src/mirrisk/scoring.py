@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from mirrisk.arrays import row_sums
+from mirrisk.arrays import row_sums, take_columns
 
 if TYPE_CHECKING:
     from mirrisk.vocabulary import BoolArray, FloatArray, IntArray
@@ -40,6 +40,8 @@ FARTHEST_QUANTILE = 3.0
 
 CERTAINTY = 0.8
 """A flag needs this probability that the full score lies beyond its cutoff."""
+
+SURELY = float(ndtri(CERTAINTY))
 
 INTERVAL = 0.8
 """Probability that the interval of the full score covers."""
@@ -176,19 +178,49 @@ def fragile_members(
     """
     measured = visible & ~np.isnan(z)
     centred = np.where(measured, z - panel.mean, 0.0)
-    patterns = _Patterns(measured, visible)
-    present = np.zeros((len(z), int(panel.members.max()) + 1), dtype=bool)
-    fragile = present.copy()
-    for member in range(present.shape[1]):
-        present[:, member] = measured[:, panel.members == member].any(axis=1)
-        rest = panel.without(member)
-        if rest.weights.any():
-            given = _given_measured(centred, patterns, rest, patterns.visible)
-            other = _flags(*given, panel.cutoffs)
-            fragile[:, member] = other != flag
+    order = np.argsort(panel.members, kind="stable")
+    starts = np.searchsorted(panel.members[order], range(int(panel.members.max()) + 1))
+    present = np.logical_or.reduceat(measured[:, order], starts, axis=1)
+    # Nothing of the panel is left to be estimated: the common case, and the quick one.
+    plain = (measured | ~visible | (panel.weights == 0)).all(axis=1)
+    fragile = np.zeros_like(present)
+    for rows, flags_of in ((plain, _flags_by_subtraction), (~plain, _flags_member_by_member)):
+        if rows.any():
+            patterns = _Patterns(measured[rows], visible[rows])
+            fragile[rows] = flags_of(centred[rows], patterns, panel) != flag[rows, None]
+    fragile &= np.array([panel.without(m).weights.any() for m in range(present.shape[1])])
     fragile |= present.sum(axis=1, keepdims=True) == 1
     scored = flag != FLAGS.index("not_scored")
     return fragile & present & scored[:, None], present
+
+
+def _flags_by_subtraction(centred: FloatArray, patterns: _Patterns, panel: Composite) -> IntArray:
+    """Return each sample's flag without each member, where all that is visible was measured.
+
+    A member is taken out of the sum: nothing that is left depends on it.
+    """
+    order = np.argsort(panel.members, kind="stable")
+    names = range(int(panel.members.max()) + 1)
+    starts = np.searchsorted(panel.members[order], names)
+    terms = centred * panel.weights  # 0 where not visible
+    of_member = np.add.reduceat(take_columns(terms, order), starts, axis=1)
+    without = row_sums(terms)[:, None] - of_member
+    total = np.stack(
+        [_variances(patterns.visible * panel.without(m).weights, panel.covariance) for m in names],
+        axis=1,
+    )
+    expected = without / patterns.spread(np.sqrt(total))
+    sd = np.sqrt(sampling_variance(expected, panel.n_reference))
+    return _flags(expected, sd, panel.cutoffs)
+
+
+def _flags_member_by_member(centred: FloatArray, patterns: _Patterns, panel: Composite) -> IntArray:
+    """Return each sample's flag without each member, where something has to be estimated."""
+    found = []
+    for member in range(int(panel.members.max()) + 1):
+        given = _given_measured(centred, patterns, panel.without(member), patterns.visible)
+        found.append(_flags(*given, panel.cutoffs))
+    return np.stack(found, axis=1)
 
 
 class _Patterns:
@@ -205,6 +237,8 @@ class _Patterns:
 
     def spread(self, per_pattern: FloatArray) -> FloatArray:
         """Give each sample its pattern's value."""
+        if len(per_pattern) == 1:
+            return np.broadcast_to(per_pattern, (len(self.of_sample), *per_pattern.shape[1:]))
         return per_pattern[self.of_sample]
 
 
@@ -255,8 +289,9 @@ def sampling_variance(score: FloatArray, n_reference: int) -> FloatArray:
     Far out it is that of the extremes that n samples show.
     """
     z = np.clip(score, -FARTHEST_QUANTILE, FARTHEST_QUANTILE)
+    p = ndtr(z)
     density = np.exp(-(z**2)) / (2 * np.pi)
-    return np.asarray(ndtr(z) * ndtr(-z) / density / n_reference)
+    return np.asarray(p * (1 - p) / density / n_reference)
 
 
 def _conditional(
@@ -280,11 +315,11 @@ def _conditional(
 
 def _flags(expected: FloatArray, sd: FloatArray, cutoffs: tuple[float, float]) -> IntArray:
     low, high = cutoffs
-    p_high = ndtr((expected - high) / sd)
-    p_low = ndtr((low - expected) / sd)
-    average = (p_high < 1 - CERTAINTY) & (p_low < 1 - CERTAINTY)
-    flag = np.full(len(expected), FLAGS.index("indeterminate"), dtype=np.intp)
-    flag[average] = FLAGS.index("average")
-    flag[p_low >= CERTAINTY] = FLAGS.index("low")
-    flag[p_high >= CERTAINTY] = FLAGS.index("high")
+    # P(above) >= CERTAINTY, said of the normal distribution's quantile: it is found only once.
+    needed = SURELY * sd
+    above, below = expected - high, low - expected
+    average = (above < -needed) & (below < -needed)
+    flag = np.where(average, FLAGS.index("average"), FLAGS.index("indeterminate"))
+    flag[below >= needed] = FLAGS.index("low")
+    flag[above >= needed] = FLAGS.index("high")
     return flag

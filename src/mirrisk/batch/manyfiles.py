@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mirrisk.batch import manifest
+from mirrisk.batch.engines import Here, Processes, engine_of
 from mirrisk.batch.inputs import found, is_table, outputs
 from mirrisk.batch.joined import OneTable, OwnFiles
 from mirrisk.batch.scoring import Scoring
-from mirrisk.batch.work import ChunkOutcome, FileOutcome, Job, Worker
+from mirrisk.batch.work import ChunkOutcome, FileOutcome, Job, Worker, score_elsewhere
 from mirrisk.errors import MirriskError, MirriskWarning
 from mirrisk.output import check_targets
 from mirrisk.scoring import MIN_COVERAGE
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from mirrisk.batch.engines import Engine, EngineName
     from mirrisk.catalog import PanelLike
     from mirrisk.reference import Reference
 
@@ -41,10 +43,13 @@ class FilesSummary:
         One per file, in order.
     notes : tuple of str
         What was found or decided on the way, with the number of files that it is true of.
+    fitted : bool
+        Whether the panel is a fitted one.
     """
 
     files: tuple[FileOutcome, ...]
     notes: tuple[str, ...]
+    fitted: bool = False
 
     @property
     def failed(self) -> tuple[FileOutcome, ...]:
@@ -64,11 +69,12 @@ class FilesSummary:
     @property
     def flags(self) -> dict[str, dict[str, int]]:
         """Panel id -> flag -> number of samples."""
-        total: dict[str, Counter[str]] = {}
-        for file in self.files:
-            for panel, count in file.flags.items():
-                total.setdefault(panel, Counter()).update(count)
-        return {panel: dict(count) for panel, count in total.items()}
+        return _added(file.flags for file in self.files)
+
+    @property
+    def reasons(self) -> dict[str, dict[str, int]]:
+        """Panel id -> reason -> number of samples."""
+        return _added(file.reasons for file in self.files)
 
     @property
     def n_scored(self) -> int:
@@ -76,6 +82,14 @@ class FilesSummary:
         return sum(
             n for of in self.flags.values() for flag, n in of.items() if flag != "not_scored"
         )
+
+
+def _added(counts: Iterable[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
+    total: dict[str, Counter[str]] = {}
+    for per_panel in counts:
+        for panel, count in per_panel.items():
+            total.setdefault(panel, Counter()).update(count)
+    return {panel: dict(count) for panel, count in total.items()}
 
 
 def score_files(
@@ -88,6 +102,8 @@ def score_files(
     covariates: pd.DataFrame | None = None,
     n_jobs: int = 1,
     resume: bool = False,
+    engine: EngineName | None = None,
+    scheduler: str | None = None,
     min_coverage: float = MIN_COVERAGE,
     min_reads: float = MIN_READS,
     **reading: Any,
@@ -114,6 +130,11 @@ def score_files(
     resume : bool, default False
         Pass by files whose outputs are there, made from the same file by the same panels,
         reference, options and version of mirrisk, as the folder's manifest has it.
+    engine : {"dask"}, optional
+        The workers of a Dask cluster read and score the files, and write their outputs: they must
+        see the same folders.
+    scheduler : str, optional
+        The cluster's address; without one a cluster of ``n_jobs`` workers is started here.
     **reading
         Arguments of :func:`mirrisk.read`.
 
@@ -133,6 +154,7 @@ def score_files(
         Once, where samples hold fewer than ``min_reads`` miRNA reads.
     """
     scoring = Scoring.of(panel, reference, Reading(**reading), covariates, min_coverage, min_reads)
+    chosen = engine_of(engine, scheduler, n_jobs)
     files = found(paths)
     table = is_table(out)
     if contributions is not None and is_table(contributions) != table:
@@ -151,11 +173,12 @@ def score_files(
     jobs = _into_table(files, targets) if table else _into_folders(files, targets)
     done = _done(jobs, targets["out"], scoring) if resume else {}
     todo = [job for job in jobs if job.file not in done]
-    came = _run(todo, scoring, n_jobs, targets, table=table)
+    came = _run(todo, scoring, chosen, targets, table=table)
     outcomes = done | {outcome.file: outcome for outcome in came.files}
     result = FilesSummary(
         tuple(outcomes[job.file] for job in jobs),
         _notes(outcomes.values(), came.about_samples, min_reads),
+        scoring.fitted,
     )
     shallow = sum(file.n_shallow for file in result.files)
     if shallow:
@@ -222,7 +245,7 @@ def _done(jobs: Sequence[Job], folder: Path, scoring: Scoring) -> dict[str, File
 def _run(
     jobs: Sequence[Job],
     scoring: Scoring,
-    n_jobs: int,
+    engine: Engine,
     targets: dict[str, Path],
     *,
     table: bool,
@@ -232,7 +255,7 @@ def _run(
     with OneTable(targets) if table else OwnFiles(targets["out"], scoring) as target:
         outcomes: list[FileOutcome] = []
         about: Counter[str] = Counter()
-        for number, came in enumerate(_results(chunks, scoring, n_jobs, target)):
+        for number, came in enumerate(_results(chunks, scoring, engine, target)):
             outcomes += came.files
             about.update(came.about_samples)
             target.take(number, came.files)
@@ -240,21 +263,15 @@ def _run(
 
 
 def _results(
-    chunks: Sequence[tuple[Job, ...]], scoring: Scoring, n_jobs: int, target: OneTable | OwnFiles
+    chunks: Sequence[tuple[Job, ...]], scoring: Scoring, engine: Engine, target: OneTable | OwnFiles
 ) -> Iterator[ChunkOutcome]:
     """Yield what came of each chunk, in order."""
-    tasks = [(chunk, target.parts(number)) for number, chunk in enumerate(chunks)]
-    if n_jobs == 1 or len(chunks) < 2:
+    pieces = [(chunk, target.parts(number)) for number, chunk in enumerate(chunks)]
+    if isinstance(engine, Here) or (isinstance(engine, Processes) and len(chunks) < 2):
         worker = Worker(scoring)
-        yield from (worker.score(chunk, parts) for chunk, parts in tasks)
-        return
-    from joblib import Parallel, delayed
-
+        return (worker.score(chunk, parts) for chunk, parts in pieces)
     # Workers that are given the same bytes load them once, and keep what they learn.
-    packed = Worker(scoring).packed()
-    yield from Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)(
-        delayed(Worker.score_in_process)(packed, chunk, parts) for chunk, parts in tasks
-    )
+    return engine.map(score_elsewhere, scoring.packed(), pieces)
 
 
 def _notes(

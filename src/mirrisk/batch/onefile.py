@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mirrisk.batch.engines import Here, engine_of
 from mirrisk.batch.scoring import Scoring
 from mirrisk.batch.sinks import sinks
-from mirrisk.batch.tally import Summary, Tally
+from mirrisk.batch.tally import Outcome, Summary, Tally
 from mirrisk.errors import MirriskWarning
 from mirrisk.output import STDOUT, check_targets
 from mirrisk.scoring import MIN_COVERAGE
@@ -16,11 +18,12 @@ from mirrisk.tables.depth import MIN_READS
 from mirrisk.tables.streaming import ROWS, UnstreamableError, parts_of, stream, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
 
+    from mirrisk.batch.engines import Engine, EngineName
     from mirrisk.batch.sinks import Sink
     from mirrisk.catalog import PanelLike
     from mirrisk.expression import Expression
@@ -38,6 +41,8 @@ def score_file(
     batch_rows: int = ROWS,
     min_coverage: float = MIN_COVERAGE,
     min_reads: float = MIN_READS,
+    engine: EngineName | None = None,
+    scheduler: str | None = None,
     **reading: Any,
 ) -> Summary:
     """Score a file that need not fit in memory, and write its rows as they come.
@@ -59,6 +64,10 @@ def score_file(
         Likewise what each miRNA contributed.
     batch_rows : int, default 1024
         The most samples in memory.
+    engine : {"dask"}, optional
+        The workers of a Dask cluster score the batches that this process reads.
+    scheduler : str, optional
+        The cluster's address; without one a cluster on this machine is started.
     **reading
         ``unit``, ``level``, ``specimen``, ``orientation`` and the other arguments of
         :func:`mirrisk.read`.
@@ -85,7 +94,8 @@ def score_file(
         "contributions": None if contributions is None else str(contributions),
     }
     check_targets(targets, {"path": str(path)})
-    summary = run(path, scoring, targets, rows=batch_rows)
+    where = engine_of(engine, scheduler, 1 if engine is None else -1)
+    summary = run(path, scoring, targets, rows=batch_rows, engine=where)
     if summary.warning:
         warnings.warn(summary.warning, MirriskWarning, stacklevel=2)
     return summary
@@ -98,6 +108,7 @@ def run(
     *,
     rows: int = ROWS,
     name: str = "",
+    engine: Engine | None = None,
 ) -> Summary:
     """Score a file into targets.
 
@@ -109,11 +120,13 @@ def run(
         The most samples in memory.
     name : str, optional
         What a first column ``file`` says; without it there is none.
+    engine : Engine, optional
+        Where batches are scored; here if omitted.
     """
 
     def write(parts: Iterable[Expression]) -> Summary:
         with sinks(targets) as opened:
-            return _write(parts, scoring, opened, name)
+            return _write(parts, scoring, opened, name, engine or Here())
 
     if scoring.of_cohort:
         return write(whole(path, scoring.how, rows=None))
@@ -127,15 +140,39 @@ def run(
 
 
 def _write(
-    parts: Iterable[Expression], scoring: Scoring, opened: Mapping[str, Sink], name: str = ""
+    parts: Iterable[Expression],
+    scoring: Scoring,
+    opened: Mapping[str, Sink],
+    name: str,
+    engine: Engine,
 ) -> Summary:
     tally = Tally(scoring.min_reads)
-    for part in parts:
-        assessment = scoring.assess(part)
-        tally.add(assessment, scoring.uncovered(part.samples))
+    packed = b"" if isinstance(engine, Here) else scoring.packed()
+    pieces = ((part, tuple(opened)) for part in parts)
+    work = partial(_assess, scoring) if isinstance(engine, Here) else _assess_elsewhere
+    for found, uncovered, frames in engine.map(work, packed, pieces):
+        tally.add(found, uncovered)
         for what, sink in opened.items():
-            frame = assessment.scores if what == "out" else assessment.contributions
             if name:
-                frame.insert(0, "file", name)
-            sink.write(frame)
+                frames[what].insert(0, "file", name)
+            sink.write(frames[what])
     return tally.summary()
+
+
+def _assess(
+    scoring: Scoring,
+    packed: bytes,  # noqa: ARG001 (what engines elsewhere need)
+    part: Expression,
+    wanted: Sequence[str],
+) -> tuple[Outcome, list[str], dict[str, pd.DataFrame]]:
+    """Return what came of a batch, its samples without covariates, and its rows."""
+    assessment = scoring.assess(part)
+    frames = {
+        what: assessment.scores if what == "out" else assessment.contributions for what in wanted
+    }
+    return Outcome.of(assessment), scoring.uncovered(part.samples), frames
+
+
+def _assess_elsewhere(packed: bytes, part: Expression, wanted: Sequence[str]) -> Any:
+    """Do the same in another process."""
+    return _assess(Scoring.unpacked(packed), packed, part, wanted)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,11 @@ class Scoring:
         """Whether each table is its own reference, and must be read whole."""
         return self.reference is None and not _brings_its_own(self.panels)
 
+    @property
+    def fitted(self) -> bool:
+        """Whether the panel is a fitted one."""
+        return _brings_its_own(self.panels)
+
     @cached_property
     def keys(self) -> frozenset[str]:
         """The miRNAs that scores, fitness and explanations look at, at either level."""
@@ -125,6 +131,15 @@ class Scoring:
             }
         )
 
+    def packed(self) -> bytes:
+        """Return what another process needs to score the same."""
+        return pickle.dumps(self)
+
+    @staticmethod
+    def unpacked(packed: bytes) -> Scoring:
+        """Return what was packed; the same bytes are loaded once."""
+        return _unpacked(packed)
+
     def assess(self, expression: Expression) -> Assessment:
         """Score some samples; shallow libraries are for the tally to tell."""
         wanted: Any = ALL if self.panels is None else self.panels
@@ -156,6 +171,12 @@ class Scoring:
             return self.covariates
         frame = self.covariates.set_axis(self.covariates.index.map(str))
         return frame.reindex(list(dict.fromkeys(samples)))
+
+
+@lru_cache(maxsize=4)
+def _unpacked(packed: bytes) -> Scoring:
+    found: Scoring = pickle.loads(packed)  # noqa: S301 (from the parent process, never from a file)
+    return found
 
 
 def _brings_its_own(panels: tuple[Panel | FittedPanel, ...] | None) -> bool:

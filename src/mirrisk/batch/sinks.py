@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from mirrisk.errors import MirriskError
-from mirrisk.output import STDOUT, frame_to_csv
+from mirrisk.output import STDOUT, csv_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,8 +56,7 @@ class CsvSink:
 
     def write(self, frame: pd.DataFrame) -> None:
         """Append rows."""
-        text = frame_to_csv(frame)
-        self._write((text.split("\n", 1)[1] if self.begun else text).encode())
+        self._write(csv_bytes(frame, header=not self.begun))
 
     def append(self, path: Path) -> None:
         """Append the rows of a CSV file of the same columns."""

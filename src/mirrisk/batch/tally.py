@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from mirrisk.errors import MismatchError
+from mirrisk.model import FittedPanel
 from mirrisk.result import REASONS
 from mirrisk.scoring import FLAGS
 from mirrisk.tables.depth import depth_notes, depth_warning
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from mirrisk.expression import Expression
     from mirrisk.result import PanelResult
     from mirrisk.vocabulary import FloatArray
+
+ABOUT_REFERENCE = ("name", "digest", "n", "unit", "level", "specimen", "cancer")
 
 NAMED = 3
 """So many samples are named in a note; more are counted."""
@@ -56,8 +59,10 @@ class Summary:
         Which samples hold fewer miRNA reads than wished; empty where none does.
     panels : mapping of str to str
         Panel id -> version.
-    reference : str
-        Its name.
+    reference : mapping of str to object
+        What is to be known of it: name, digest, n, unit, level, specimen, cancer.
+    fitted : bool
+        Whether the panel is a fitted one.
     n_shallow : int
         Samples with fewer miRNA reads than wished.
     """
@@ -69,14 +74,78 @@ class Summary:
     notes: tuple[str, ...]
     warning: str
     panels: Mapping[str, str]
-    reference: str
+    reference: Mapping[str, object]
+    fitted: bool = False
     n_shallow: int = 0
+
+    @classmethod
+    def of(cls, assessment: Assessment) -> Summary:
+        """Return what came of a table that was scored whole."""
+        found = Outcome.of(assessment)
+        return cls(
+            n_samples=len(found.samples),
+            flags=found.flags,
+            reasons=found.reasons,
+            nearest=found.nearest,
+            notes=assessment.notes,
+            warning="",
+            panels=found.panels,
+            reference=found.reference,
+            fitted=found.fitted,
+        )
 
     @property
     def n_scored(self) -> int:
         """How many scores there are, over all panels."""
         return sum(
             n for of in self.flags.values() for flag, n in of.items() if flag != "not_scored"
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one batch, without its values: what the tally needs of it.
+
+    Attributes
+    ----------
+    samples : tuple of str
+    reads : ndarray of shape (n_samples,) or None
+    read : tuple of str
+        Notes on reading.
+    notes : tuple of str
+        The other notes, but for those on depth.
+    flags, reasons, nearest, panels, reference, fitted
+        As in :class:`Summary`.
+    """
+
+    samples: tuple[str, ...]
+    reads: FloatArray | None
+    read: tuple[str, ...]
+    notes: tuple[str, ...]
+    flags: dict[str, dict[str, int]]
+    reasons: dict[str, dict[str, int]]
+    nearest: dict[str, int]
+    panels: dict[str, str]
+    reference: dict[str, object]
+    fitted: bool
+
+    @classmethod
+    def of(cls, assessment: Assessment) -> Outcome:
+        """Return what came of some samples that were scored with ``min_reads=0``."""
+        expression, results = assessment.expression, assessment.results
+        counts = {result.panel.id: counted(result) for result in results}
+        beside = {*expression.notes, *depth_notes(expression, 0)}
+        return cls(
+            samples=expression.samples,
+            reads=expression.reads,
+            read=expression.notes,
+            notes=tuple(note for note in assessment.notes if note not in beside),
+            flags={panel: flags for panel, (flags, _) in counts.items()},
+            reasons={panel: reasons for panel, (_, reasons) in counts.items()},
+            nearest=dict(Counter(n for r in results[:1] for n in r.measured.nearest if n)),
+            panels={result.panel.id: result.panel.version for result in results},
+            reference={name: getattr(assessment.reference, name) for name in ABOUT_REFERENCE},
+            fitted=any(isinstance(result.panel, FittedPanel) for result in results),
         )
 
 
@@ -118,14 +187,13 @@ class _Depths:
         self.known = True
         self.samples: dict[int, str] = {}
 
-    def add(self, expression: Expression) -> None:
+    def add(self, samples: tuple[str, ...], reads: FloatArray | None) -> None:
         """Add those of one batch."""
-        reads = expression.reads
         if reads is None:
             self.known = False
             return
         for i in np.flatnonzero(reads < self.min_reads):
-            self.samples[self.count + int(i)] = expression.samples[i]
+            self.samples[self.count + int(i)] = samples[i]
         self.parts.append(np.array(reads))
         self.count += len(reads)
 
@@ -144,32 +212,29 @@ class Tally:
         self.reasons: dict[str, Counter[str]] = {}
         self.nearest: Counter[str] = Counter()
         self.panels: dict[str, str] = {}
-        self.references: dict[str, None] = {}
+        self.reference: dict[str, object] = {}
+        self.fitted = False
         self._read: dict[str, None] = {}
         self._said: dict[str, _Named | str | int] = {}
         self._depths = _Depths(min_reads)
         self._uncovered = _Named()
 
-    def add(self, assessment: Assessment, uncovered: Sequence[str] = ()) -> None:
+    def add(self, found: Outcome, uncovered: Sequence[str] = ()) -> None:
         """Add what came of some samples, and which of them had no clinical covariates."""
         self._uncovered.count += len(uncovered)
         self._uncovered.names += uncovered[: NAMED - len(self._uncovered.names)]
-        expression = assessment.expression
-        self.n_samples += len(expression)
-        self.references.setdefault(assessment.reference.name)
-        for result in assessment.results:
-            flags, reasons = counted(result)
-            self.panels.setdefault(result.panel.id, result.panel.version)
-            self.flags.setdefault(result.panel.id, Counter()).update(flags)
-            self.reasons.setdefault(result.panel.id, Counter()).update(reasons)
-        if assessment.results:
-            self.nearest.update(n for n in assessment.results[0].measured.nearest if n)
-        self._depths.add(expression)
-        self._read.update(dict.fromkeys(expression.notes))
-        beside = {*expression.notes, *depth_notes(expression, 0)}
-        for note in assessment.notes:
-            if note not in beside:
-                self._add_note(note, expression.samples)
+        self.n_samples += len(found.samples)
+        self.reference = self.reference or found.reference
+        self.fitted = self.fitted or found.fitted
+        self.panels |= found.panels
+        for panel in found.panels:
+            self.flags.setdefault(panel, Counter()).update(found.flags[panel])
+            self.reasons.setdefault(panel, Counter()).update(found.reasons[panel])
+        self.nearest.update(found.nearest)
+        self._depths.add(found.samples, found.reads)
+        self._read.update(dict.fromkeys(found.read))
+        for note in found.notes:
+            self._add_note(note, found.samples)
 
     def _add_note(self, note: str, samples: tuple[str, ...]) -> None:
         if found := OF_SAMPLES.fullmatch(note):
@@ -235,7 +300,8 @@ class Tally:
             notes=self.notes,
             warning=depth_warning(cast("Expression", self._depths), self._depths.min_reads),
             panels=dict(self.panels),
-            reference=", ".join(self.references),
+            reference=self.reference,
+            fitted=self.fitted,
             n_shallow=len(self._depths.samples),
         )
 

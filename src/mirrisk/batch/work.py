@@ -6,7 +6,6 @@ are scored as one table: most of the cost of a score is by the table, not by the
 
 from __future__ import annotations
 
-import pickle
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -17,10 +16,11 @@ import numpy as np
 
 from mirrisk.batch import manifest
 from mirrisk.batch.onefile import run
+from mirrisk.batch.scoring import Scoring
 from mirrisk.batch.sinks import sinks
-from mirrisk.batch.tally import Tally, counted, none_covered
+from mirrisk.batch.tally import Outcome, Tally, counted, none_covered
 from mirrisk.errors import MirriskError
-from mirrisk.output import frame_to_csv, write_texts
+from mirrisk.output import csv_bytes, write_bytes
 from mirrisk.tables.cells import located
 from mirrisk.tables.streaming.alike import AlikeReader
 from mirrisk.tables.streaming.part import joined
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mirrisk.assessment import Assessment
-    from mirrisk.batch.scoring import Scoring
     from mirrisk.batch.sinks import Sink
     from mirrisk.expression import Expression
 
@@ -122,15 +121,6 @@ class Worker:
         self.scoring = scoring
         self.reader = AlikeReader(scoring.how)
 
-    def packed(self) -> bytes:
-        """Return what another process needs to be the same."""
-        return pickle.dumps(self.scoring)
-
-    @staticmethod
-    def score_in_process(packed: bytes, jobs: Sequence[Job], parts: dict[str, str]) -> ChunkOutcome:
-        """Score files in a process that loads panels and reference once."""
-        return _worker(packed).score(jobs, parts)
-
     def score(self, jobs: Sequence[Job], parts: dict[str, str]) -> ChunkOutcome:
         """Score files.
 
@@ -209,7 +199,7 @@ class Worker:
         try:
             assessment = self.scoring.assess(joined([file.expression for file in files]))
             tally = Tally(0)
-            tally.add(assessment)
+            tally.add(Outcome.of(assessment))
             outcomes = self._outcomes(files, assessment, tally)
             self._write(files, assessment, opened)
         except MirriskError as error:
@@ -265,12 +255,17 @@ class Worker:
                 continue
             texts = _cut(frame, rows)
             for file, text in zip(files, texts, strict=True):
-                write_texts({file.job.targets[what]: text})
+                write_bytes({file.job.targets[what]: text})
+
+
+def score_elsewhere(packed: bytes, jobs: Sequence[Job], parts: dict[str, str]) -> ChunkOutcome:
+    """Score files in another process, which loads panels and reference once."""
+    return _worker(packed).score(jobs, parts)
 
 
 @lru_cache(maxsize=1)
 def _worker(packed: bytes) -> Worker:
-    return Worker(pickle.loads(packed))  # noqa: S301 (from the parent process, never from a file)
+    return Worker(Scoring.unpacked(packed))
 
 
 def _alike(together: Sequence[_Read], other: _Read) -> bool:
@@ -289,15 +284,15 @@ def _alike(together: Sequence[_Read], other: _Read) -> bool:
     )
 
 
-def _cut(frame: pd.DataFrame, rows: Sequence[int]) -> list[str]:
+def _cut(frame: pd.DataFrame, rows: Sequence[int]) -> list[bytes]:
     """Return the CSV of consecutive rows, each with the header."""
-    text = frame_to_csv(frame)
-    if text.count("\n") != len(frame) + 1:  # a name holds a line break
+    text = csv_bytes(frame)
+    if text.count(b"\n") != len(frame) + 1:  # a name holds a line break
         ends = np.cumsum(rows)
-        return [frame_to_csv(frame.iloc[e - n : e]) for e, n in zip(ends, rows, strict=True)]
-    header, *body = [line + "\n" for line in text.split("\n")[:-1]]
+        return [csv_bytes(frame.iloc[e - n : e]) for e, n in zip(ends, rows, strict=True)]
+    header, *body = [line + b"\n" for line in text.split(b"\n")[:-1]]
     texts, start = [], 0
     for count in rows:
-        texts.append(header + "".join(body[start : start + count]))
+        texts.append(header + b"".join(body[start : start + count]))
         start += count
     return texts

@@ -1,7 +1,7 @@
 """The command line: one file per group of commands; faults become messages and exit codes.
 
 Exit codes: 0 done; 1 a bug; 2 usage; 3 the input or output cannot be used (nothing is written);
-4 nothing could be scored (written all the same); 130 interrupted.
+4 nothing could be scored (written all the same); 5 some of many files failed; 130 interrupted.
 """
 
 import io

@@ -34,6 +34,13 @@ def fit(
         str | None,
         typer.Option(metavar="COLUMN", help="Of two classes; the second in order is the event."),
     ] = None,
+    event_class: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VALUE",
+            help="The class of --outcome that is the event, where it is not the second in order.",
+        ),
+    ] = None,
     time: Annotated[
         str | None,
         typer.Option(metavar="COLUMN", help="Follow-up, for a survival outcome (with --event)."),
@@ -202,7 +209,7 @@ def fit(
 
     Research use only.
     """
-    _check_outcome(outcome, time, event, horizon)
+    _check_outcome(outcome, time, event, horizon, event_class)
     inputs = {"TABLE": table, "--labels": labels, "--aliases": aliases, "--panel": panel}
     check_targets({"--out": out, "--checkpoint": checkpoint}, inputs)
     names = fitted.Names.of(id, title, endpoint or outcome or event, cohort, table, out)
@@ -235,12 +242,16 @@ def fit(
     with show.progress("Reading"):
         samples, labelled = fitted.read_cohort(how, table, labels, chosen, settings["covariates"])
     patients = None if groups is None else labelled.clinical[groups].to_numpy()
+    words: list[str] = []
     if outcome is not None:
         from mirrisk.fitting import PanelClassifier
-        from mirrisk.tables.clinical import classes, column
+        from mirrisk.tables.clinical import column
+        from mirrisk.validation.classes import two_classes
 
         estimator: PanelEstimator = PanelClassifier(**settings)
-        y = classes(column(labelled.clinical, outcome, labels))
+        named = column(labelled.clinical, outcome, labels)
+        codes, *words = two_classes(named.tolist(), event_class)
+        y = codes.astype(int)
     else:
         from mirrisk.fitting import PanelSurvival
         from mirrisk.tables.clinical import column, numbers
@@ -251,7 +262,10 @@ def fit(
             numbers(column(labelled.clinical, str(event), labels), labels),
         )
     with show.progress("Fitting"):
-        final = fitted.with_stability(estimator, stability, jobs).fit(samples, y, patients)
+        final = fitted.with_stability(estimator, stability, jobs).fit(samples, y, groups=patients)
+    if words:
+        other, happened = words
+        final.summary_.name_classes(event=happened, other=other)
     show.stderr().print(show.bullets(samples.expression.notes + labelled.notes))
     if final.panel_ is None:
         fitted.print_summary(final.summary_)
@@ -259,12 +273,15 @@ def fit(
         raise typer.Exit(NOTHING_FITTED)
     result = final.export(**names.__dict__)
     if repeats:
-        outcomes = (y == final.classes_[1]).astype(int) if outcome is not None else y
         scheme = {"folds": folds, "repeats": repeats, "seed": seed, "n_jobs": jobs}
         validation = fitted.validated(
-            estimator, samples, outcomes, groups=patients, checkpoint=checkpoint, **scheme
+            estimator, samples, y, groups=patients, checkpoint=checkpoint, **scheme
         )
-        result = fitted.with_validation(result, validation)
+        result = result.with_validation(validation)
+        show.note(
+            "every fit of the validation repeats the whole of the fit that is written, with the "
+            f"same tuning inside ({estimator.folds} folds, {estimator.repeats} repeats)"
+        )
     result.save(out)
     console = show.stdout() if show.stdout_is_terminal() else show.stderr()
     fitted.print_panel(console, result)
@@ -272,7 +289,11 @@ def fit(
 
 
 def _check_outcome(
-    outcome: str | None, time: str | None, event: str | None, horizon: float | None
+    outcome: str | None,
+    time: str | None,
+    event: str | None,
+    horizon: float | None,
+    event_class: str | None,
 ) -> None:
     if outcome is None and time is None and event is None:
         raise typer.BadParameter("no outcome: --outcome COLUMN, or --time COLUMN --event COLUMN")
@@ -284,6 +305,8 @@ def _check_outcome(
         raise typer.BadParameter("no --horizon: a probability of an event until when?")
     if outcome is not None and horizon is not None:
         raise typer.BadParameter("--horizon is for --time and --event")
+    if outcome is None and event_class is not None:
+        raise typer.BadParameter("--event-class goes with --outcome")
 
 
 def _candidates(named: str | None, panel: str | None) -> Any:

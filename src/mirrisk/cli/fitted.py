@@ -1,6 +1,6 @@
 """What the commands that make fitted panels have in common: cohorts, names, what is shown."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from mirrisk.fitting.report import Summary
     from mirrisk.model import FittedPanel
     from mirrisk.tables.clinical import Labelled
-
-OF_PATIENTS = ("linear_predictors", "risks", "assignment", "warnings")
-"""Parts of a validation that tell of single patients: they do not go into a file to be shared."""
-
-HEADLINES = {"CrossValidated": 2, "CrossValidatedSurvival": 3}
-"""Lines of a validation's words that say what it found, before what went wrong in its fits."""
 
 
 @dataclass(frozen=True)
@@ -102,28 +96,20 @@ def with_stability(estimator: "PanelEstimator", pairs: int, jobs: int) -> Any:
 def validated(estimator: "PanelEstimator", cohort: "Cohort", y: Any, **scheme: Any) -> Any:
     """Validate by nested cross-validation, showing how far it is.
 
-    ``y`` is 0 and 1, or what :func:`follow_up` gives.
+    Every fold repeats the fit as it is, tuning and all; what is left out (the audit, warnings)
+    has no part in its predictions. ``y`` is 0 and 1, or what :func:`follow_up` gives.
     """
+    from sklearn.base import clone
+
     from mirrisk.validation.resampling import nested_cv
     from mirrisk.validation.survival_resampling import nested_cv_survival
 
-    lean = estimator.set_params(audit=False, quiet=True, repeats=1)
+    lean = clone(estimator).set_params(audit=False, quiet=True)
     with show.counted("Validating", scheme["folds"] * scheme["repeats"]) as progress:
         if y.dtype.names is None:
             return nested_cv(lean, cohort, y, progress=progress, **scheme)
         time, event = y["time"], y["event"]
         return nested_cv_survival(lean, cohort, time, event, progress=progress, **scheme)
-
-
-def with_validation(panel: "FittedPanel", validation: Any) -> "FittedPanel":
-    """Write a validation into a panel's report, without what tells of single patients."""
-    kept = {k: v for k, v in validation.to_dict().items() if k not in OF_PATIENTS}
-    said = str(validation).splitlines()[: HEADLINES[type(validation).__name__]]
-    failed = len(validation.failures)
-    if failed:
-        said.append(f"{failed} of {validation.folds * validation.repeats} fits failed")
-    report = {**panel.report, "validation": {**kept, "said": said}}
-    return replace(panel, report=report)
 
 
 def print_summary(summary: "Summary") -> None:

@@ -24,6 +24,17 @@ TableArgument = Annotated[
         show_default=False,
     ),
 ]
+TablesArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TABLE...",
+        help="A file of samples x miRNAs or miRNAs x samples: delimited text (CSV, TSV, ...; "
+        "plain or compressed), Parquet or a folder of it, Feather, Excel, .h5ad, or output of a "
+        "pipeline; - is standard input; a folder with --assemble. Or many files, each a table of "
+        "its own: several names, a folder, or a pattern in quotes.",
+        show_default=False,
+    ),
+]
 UnitOption = Annotated[
     Unit | None,
     typer.Option(
@@ -111,6 +122,39 @@ AssembleOption = Annotated[
         metavar="HOW",
         help="Make one table of a folder; gdc: a download of the Genomic Data Commons.",
         rich_help_panel=ABOUT_TABLE,
+    ),
+]
+ABOUT_SIZE = "Large tables and many files"
+
+JobsOption = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        help="Processes for many files; -1: one per core.",
+        rich_help_panel=ABOUT_SIZE,
+    ),
+]
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Pass by files whose outputs are there, made from the same file by the same panels, "
+        "reference and options.",
+        rich_help_panel=ABOUT_SIZE,
+    ),
+]
+EngineOption = Annotated[
+    Literal["dask"] | None,
+    typer.Option(
+        metavar="dask", help="Score on the workers of a Dask cluster.", rich_help_panel=ABOUT_SIZE
+    ),
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Of that cluster (tcp://host:8786); without it one is started on this machine.",
+        rich_help_panel=ABOUT_SIZE,
     ),
 ]
 MinReadsOption = Annotated[

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mirrisk.cli import options, show, summary
-from mirrisk.output import STDOUT, check_targets, frame_to_csv, write_texts
+from mirrisk.cli import batches, options, show, summary
+from mirrisk.output import STDOUT, check_targets, csv_bytes, write_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,10 +15,14 @@ if TYPE_CHECKING:
     from mirrisk.explain import Explanation
 
 NOTHING_SCORED = 4
+SOME_FAILED = 5
+
+SCORING = ("panel", "reference", "covariates", "min_coverage", "min_reads")
+"""The arguments of scoring that are not about reading."""
 
 
 def score(
-    table: options.TableArgument,
+    tables: options.TablesArgument,
     panel: Annotated[
         list[str] | None,
         typer.Option(
@@ -44,7 +48,11 @@ def score(
     ] = None,
     out: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Write the scores to a file; - is standard output."),
+        typer.Option(
+            metavar="FILE",
+            help="Write the scores to a file, CSV or, by its name, gzipped CSV (.gz) or Parquet "
+            "(.parquet); - is standard output. Of many files: a table like it, or a folder.",
+        ),
     ] = None,
     contributions: Annotated[
         str | None,
@@ -83,26 +91,30 @@ def score(
     sheet: options.SheetOption = None,
     layer: options.LayerOption = None,
     assemble: options.AssembleOption = None,
+    jobs: options.JobsOption = 1,
+    resume: options.ResumeOption = False,
+    engine: options.EngineOption = None,
+    scheduler: options.SchedulerOption = None,
 ) -> None:
     """Score samples on panels against a reference.
 
     On a terminal: a table and a summary. In a pipe: CSV on standard output, the summary on
     standard error. In CSV, text that a spreadsheet would run as a formula gets a leading
-    apostrophe. Exit code 4: nothing could be scored.
+    apostrophe. With --out FILE a table is read in batches, and need not fit in memory.
+    Exit code 4: nothing could be scored; 5: some of many files failed.
 
     High means the top tenth of the reference, not a probability of metastasis; low is no
     reassurance. Research use only.
     """
     names = _required(panel, reference)
-    scores_to = out or _default_target(as_json, explain, contributions)
+    many = batches.means_many(tables, assemble, out)
     inputs = {
-        "TABLE": table,
+        **({} if many else {"TABLE": tables[0]}),
         "--reference": reference,
         "--aliases": aliases,
         "--covariates": covariates,
         "--panel": next((name for name in names if name.endswith(".json")), None),
     }
-    check_targets({"--out": scores_to, "--contributions": contributions}, inputs)
     how = options.TableOptions(
         unit,
         level,
@@ -117,20 +129,32 @@ def score(
         layer=layer,
         assemble=assemble,
     )
+    if many:
+        batches.check_many(out, contributions, explain, as_json=as_json, resume=resume)
+    elif resume or jobs != 1:
+        raise typer.BadParameter("--resume and --jobs are for many files")
+    elif engine and not _into_files(out, contributions, explain, as_json=as_json):
+        raise typer.BadParameter("--engine needs --out FILE, without --explain and --json")
+    scores_to = out or _default_target(as_json, explain, contributions)
+    if not many:
+        check_targets({"--out": scores_to, "--contributions": contributions}, inputs)
     with show.progress("Scoring"):
-        assessment = _score(table, how, names, reference, covariates, min_coverage, min_reads)
-        explanation = None if explain is None else assessment.explain(explain)
-        files: dict[str, str] = {}
-        if contributions:
-            files[contributions] = frame_to_csv(assessment.contributions)
-        if scores_to:
-            files[scores_to] = (
-                _as_json(assessment, explanation) if as_json else frame_to_csv(assessment.scores)
-            )
-    write_texts(files)
-    _print(assessment, explanation, files)
-    if (assessment.scores["flag"] == "not_scored").all():
-        raise typer.Exit(NOTHING_SCORED)
+        arguments = _arguments(how, names, reference, covariates, min_coverage, min_reads)
+        batch = batches.Batch(arguments, out, contributions, engine, scheduler)
+        if many:
+            of_files = batch.many(tables, jobs=jobs, resume=resume)
+        elif _into_files(out, contributions, explain, as_json=as_json):
+            found = batch.one(tables[0])
+        else:
+            _score_whole(tables[0], arguments, scores_to, contributions, explain, as_json=as_json)
+            return
+    written = [path for path in (contributions, out) if path]
+    if many:
+        batches.tell_many(of_files, written)
+        _exit(of_files.n_scored, failed=len(of_files.failed))
+    else:
+        batches.tell_one(found, written)
+        _exit(found.n_scored)
 
 
 def _required(panel: list[str] | None, reference: str | None) -> list[str]:
@@ -159,38 +183,80 @@ def _default_target(as_json: bool, explain: str | None, contributions: str | Non
     return STDOUT if as_json or not (explain or show.stdout_is_terminal()) else None
 
 
-def _score(
-    table: str,
+def _into_files(
+    out: str | None, contributions: str | None, explain: str | None, *, as_json: bool
+) -> bool:
+    """Tell whether all results go to files, row by row: then the table need not fit in memory."""
+    return bool(out) and STDOUT not in (out, contributions) and explain is None and not as_json
+
+
+def _exit(n_scored: int, *, failed: int = 0) -> None:
+    """End with the code that tells what came of it."""
+    if not n_scored:
+        raise typer.Exit(NOTHING_SCORED)
+    if failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _arguments(
     how: options.TableOptions,
     names: list[str],
     reference: str | None,
     covariates: str | None,
     min_coverage: float,
     min_reads: int,
-) -> "Assessment":
-    from mirrisk.assessment import ALL, score
+) -> dict[str, Any]:
+    """Load what is small, and return the arguments of scoring.
+
+    It is loaded first: a slip in a name is told before the table is read.
+    """
+    from mirrisk.assessment import ALL
     from mirrisk.catalog import load_panels
     from mirrisk.reference import COHORT, Reference
     from mirrisk.tables.clinical import read_clinical
 
-    # What is small is loaded first: a slip in a name is told before the table is read.
-    panel = ALL if names == [ALL] else load_panels(names)
-    against = reference if reference in (None, COHORT) else Reference.load(reference)
-    clinical = None if covariates is None else read_clinical(covariates)
-    return score(
-        how.read(table),
-        panel=panel,
-        reference=against,
-        covariates=clinical,
-        min_coverage=min_coverage,
-        min_reads=min_reads,
-    )
+    return {
+        "panel": ALL if names == [ALL] else load_panels(names),
+        "reference": reference if reference in (None, COHORT) else Reference.load(reference),
+        "covariates": None if covariates is None else read_clinical(covariates),
+        "min_coverage": min_coverage,
+        "min_reads": min_reads,
+        **how.arguments(),
+    }
 
 
-def _print(
-    assessment: "Assessment", explanation: "Explanation | None", written: dict[str, str]
+def _score_whole(
+    table: str,
+    arguments: dict[str, Any],
+    scores_to: str | None,
+    contributions: str | None,
+    explain: str | None,
+    *,
+    as_json: bool,
 ) -> None:
+    """Score a table in memory, and write or show what is asked for."""
+    from mirrisk.assessment import score
+    from mirrisk.tables import read
+
+    options = {name: arguments.pop(name) for name in SCORING}
+    assessment = score(read(table, **arguments), **options)
+    explanation = None if explain is None else assessment.explain(explain)
+    files: dict[str, bytes] = {}
+    if contributions:
+        files[contributions] = csv_bytes(assessment.contributions)
+    if scores_to:
+        files[scores_to] = (
+            _as_json(assessment, explanation).encode() if as_json else csv_bytes(assessment.scores)
+        )
+    write_bytes(files)
+    _print(assessment, explanation, list(files))
+    _exit(int((assessment.scores["flag"] != "not_scored").sum()))
+
+
+def _print(assessment: "Assessment", explanation: "Explanation | None", written: list[str]) -> None:
     """Show what is for people to read: on standard error where results take the output."""
+    from mirrisk.batch import Summary
+
     taken = STDOUT in written
     if explanation is not None:
         console = show.stderr() if taken else show.stdout()
@@ -200,7 +266,7 @@ def _print(
     console = show.stdout() if terminal else show.stderr()
     if terminal and not written:
         summary.print_scores(console, assessment)
-    summary.print_summary(console, assessment)
+    summary.print_summary(console, Summary.of(assessment))
     for path in written:
         if path != STDOUT:
             console.print(f"written: {show.plain(path)}", style="dim", soft_wrap=True)

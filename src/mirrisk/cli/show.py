@@ -131,6 +131,14 @@ def error(fault: MirriskError) -> None:
             _message(f"  {name + ':':<9}", text, "dim")
 
 
+def file_error(text: str) -> None:
+    """Print what is wrong with one of many files."""
+    first, *rest = text.splitlines() or [""]
+    _message("error:", first, "bold red")
+    for line in rest:
+        stderr().print(plain(line), style="dim", soft_wrap=True)
+
+
 def warning(text: object) -> None:
     """Print what a careful user would want to know."""
     _message("warning:", text, "bold yellow")
@@ -143,7 +151,13 @@ def note(text: object) -> None:
 
 def _message(label: str, text: object, style: StyleType) -> None:
     line = Text.assemble((label, style), " ", plain(text))
-    stderr().print(line, soft_wrap=True)
+    # Above a running spinner or bar, whose console knows where the cursor is.
+    console = _running[-1] if _running else stderr()
+    console.print(line, soft_wrap=True)
+
+
+_running: list[Console] = []
+"""The consoles of spinners and bars that run, the innermost last."""
 
 
 @contextmanager
@@ -152,13 +166,16 @@ def progress(what: str) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
-    status = stderr().status(Text(what))
+    console = stderr()
+    status = console.status(Text(what))
     timer = threading.Timer(SECONDS_UNTIL_SPINNER, status.start)
     timer.daemon = True
     timer.start()
+    _running.append(console)
     try:
         yield
     finally:
+        _running.remove(console)
         timer.cancel()
         timer.join()
         status.stop()
@@ -175,4 +192,8 @@ def counted(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
     columns = TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=stderr(), transient=True) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda done, _total: bar.update(task, completed=done)
+        _running.append(bar.console)
+        try:
+            yield lambda done, _total: bar.update(task, completed=done)
+        finally:
+            _running.remove(bar.console)

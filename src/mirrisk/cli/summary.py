@@ -9,14 +9,17 @@ from rich.text import Text
 from mirrisk.cli import show
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from mirrisk.assessment import Assessment
+    from mirrisk.batch import FilesSummary, Summary
     from mirrisk.explain import Explanation
-    from mirrisk.result import PanelResult
 
 SHOWN = 30
 LABEL = 16
+KIND = ("cancer", "specimen", "level")
 
 REMEDIES = {
     "low_coverage": "`mirrisk names TABLE` shows what the table lacks, --contributions FILE why "
@@ -83,56 +86,70 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def print_summary(console: "Console", assessment: "Assessment") -> None:
+def print_summary(console: "Console", found: "Summary") -> None:
     """Print the flags counted, why samples were not scored, the reference and the notes."""
-    for result in assessment.results:
-        _print_flags(console, result)
-    reference = assessment.reference
-    kind = ", ".join(filter(None, (reference.cancer, reference.specimen, reference.level)))
-    about = f"{reference.n} samples, {kind}, {reference.unit}; digest {reference.digest[:12]}"
-    console.print(
-        show.facts(
-            [
-                ("reference", f"{reference.name}: {about}"),
-                *(("note", text) for text in assessment.notes),
-            ],
-            width=LABEL,
-        )
+    for panel, version in found.panels.items():
+        not_scored = _not_scored(found.reasons[panel], found.nearest)
+        _print_flags(console, f"{panel} {version}", found.flags[panel], not_scored)
+    kind = ", ".join(str(found.reference[name]) for name in KIND if found.reference[name])
+    about = "{name}: {n} samples, {kind}, {unit}; digest {digest:.12}".format(
+        **found.reference, kind=kind
     )
+    _print_notes(console, [("reference", about), *(("note", text) for text in found.notes)])
+    console.print(STANDING_FITTED if found.fitted else STANDING)
+
+
+def print_files(console: "Console", found: "FilesSummary") -> None:
+    """Print what came of many files: the flags of all, and the notes."""
+    failed, unchanged = len(found.failed), len(found.unchanged)
+    scored = len(found.files) - failed
+    parts = [
+        Text(f"{found.n_samples:,} samples of {scored:,} files"),
+        Text(f"{failed:,} failed", "bold red" if failed else ""),
+        Text(f"{unchanged:,} unchanged"),
+    ]
+    shown = (True, failed, unchanged)
+    console.print(Text(", ").join(p for p, some in zip(parts, shown, strict=True) if some))
+    for panel, flags in found.flags.items():
+        _print_flags(console, panel, flags, _not_scored(found.reasons.get(panel, {}), {}))
+    _print_notes(console, [("note", text) for text in found.notes])
+    console.print(STANDING_FITTED if found.fitted else STANDING)
+
+
+def _print_notes(console: "Console", pairs: "list[tuple[str, str]]") -> None:
+    console.print(show.facts(pairs, width=LABEL))
     console.print()
-    console.print(STANDING_FITTED if _is_fitted(assessment) else STANDING)
 
 
-def _is_fitted(assessment: "Assessment") -> bool:
-    from mirrisk.model import FittedPanel
-
-    return any(isinstance(result.panel, FittedPanel) for result in assessment.results)
-
-
-def _print_flags(console: "Console", result: "PanelResult") -> None:
-    from mirrisk.scoring import FLAGS
-
+def _print_flags(
+    console: "Console",
+    panel: str,
+    counts: "Mapping[str, int]",
+    not_scored: list[tuple[str, str]],
+) -> None:
     order = ("high", "average", "low", "indeterminate", "not_scored")
-    counts = Counter(FLAGS[flag] for flag in result.flags)
-    line = Text.assemble((f"{result.panel.id} {result.panel.version}", "bold"), ": ")
-    parts = [Text.assemble(show.flag(name), f" {counts[name]}") for name in order if counts[name]]
+    line = Text.assemble((panel, "bold"), ": ")
+    parts = [
+        Text.assemble(show.flag(name), f" {counts[name]}") for name in order if counts.get(name)
+    ]
     console.print(line + Text(", ").join(parts))
-    console.print(show.facts(_not_scored(result), width=LABEL))
+    console.print(show.facts(not_scored, width=LABEL))
 
 
-def _not_scored(result: "PanelResult") -> list[tuple[str, str]]:
+def _not_scored(
+    reasons: "Mapping[str, int]", nearest: "Mapping[str, int]"
+) -> list[tuple[str, str]]:
     """Say why samples were not scored, how many, and what can be done."""
     from mirrisk.explain import REASON_TEXT
-    from mirrisk.result import REASONS
 
-    unscored = [row for row, scored in enumerate(result.scored) if not scored]
-    reasons = Counter(REASONS[result.reasons[row]] for row in unscored)
     said = []
-    for reason, count in reasons.most_common():
+    for reason, count in Counter(reasons).most_common():
+        if reason == "near_cutoff":  # indeterminate, but scored
+            continue
         said.append((f"{count} not scored", f"{_words(reason)}: {REASON_TEXT[reason]}"))
         if reason == "other_tissue":
-            nearest = Counter(filter(None, (result.measured.nearest[row] for row in unscored)))
-            said.append(("nearest", ", ".join(f"{n} {name}" for name, n in nearest.most_common())))
+            most = Counter(nearest).most_common()
+            said.append(("nearest", ", ".join(f"{n} {name}" for name, n in most)))
         said.append(("remedy", REMEDIES.get(reason, "")))
     return said
 

@@ -8,7 +8,7 @@ from mirrisk.cli import options, show
 from mirrisk.output import check_targets
 
 if TYPE_CHECKING:
-    from mirrisk.fitting.update import Updated
+    from mirrisk.fitting.updating import Updated
 
 
 def update(
@@ -33,13 +33,29 @@ def update(
         str,
         typer.Option(
             metavar="COLUMN",
-            help="Of two classes; the second in order is the event.",
+            help="Of two classes: those that a fitted panel was fitted to, else the second in "
+            "order is the event.",
             show_default=False,
         ),
     ],
     out: Annotated[
         str, typer.Option(metavar="FILE", help="The updated panel (JSON).", show_default=False)
     ],
+    event_class: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VALUE",
+            help="The class of --outcome that is the event, where it is not the second in order "
+            "or a fitted panel calls it by another word.",
+        ),
+    ] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="The patient of each sample; patients with several samples are refused.",
+        ),
+    ] = None,
     reference: Annotated[
         str | None,
         typer.Option(
@@ -48,7 +64,9 @@ def update(
             "a panel of the literature needs one.",
         ),
     ] = None,
-    alpha: Annotated[float, typer.Option(min=0, max=1, help="Level of the closed test.")] = 0.05,
+    alpha: Annotated[
+        float, typer.Option(min=0, max=1, help="Level of the closed test, in large cohorts.")
+    ] = 0.05,
     accept_small: Annotated[
         bool,
         typer.Option("--accept-small", help="Update even on fewer than 10 events or non-events."),
@@ -103,13 +121,16 @@ def update(
     original = load_panel(panel)  # what is small is read first
     clinical = read_clinical(labels)
     outcomes = column(clinical, outcome, labels)
+    patients = None if groups is None else column(clinical, groups, labels)
     needs = isinstance(original, FittedPanel) and bool(original.covariates)
     with show.progress("Updating"):
         expression = how.read(table)
         updated = fitting.update(
             original,
             expression,
-            outcomes.reindex(list(expression.samples)),
+            outcomes,
+            groups=patients,
+            event_class=event_class,
             covariates=clinical if needs else None,
             reference=reference,
             alpha=alpha,

@@ -44,7 +44,19 @@ def validate(
     ],
     outcome: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="Of two classes; the second in order is the event."),
+        typer.Option(
+            metavar="COLUMN",
+            help="Of two classes: those that a fitted panel was fitted to, else the second in "
+            "order is the event.",
+        ),
+    ] = None,
+    event_class: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VALUE",
+            help="The class of --outcome that is the event, where it is not the second in order "
+            "or a fitted panel calls it by another word.",
+        ),
     ] = None,
     time: Annotated[
         str | None,
@@ -68,11 +80,12 @@ def validate(
             "reference learned from other patients of TABLE.",
         ),
     ] = None,
-    covariates: Annotated[
+    baseline: Annotated[
         str | None,
         typer.Option(
             metavar="A,B",
-            help="Clinical columns of numbers that the panel is to add to.",
+            help="Clinical columns of numbers that the panel is to add to. What a fitted panel "
+            "needs is taken by its name.",
             rich_help_panel=ABOUT_COLUMNS,
         ),
     ] = None,
@@ -124,7 +137,7 @@ def validate(
     folds: Annotated[int, typer.Option(min=2, rich_help_panel=ABOUT_CHANCE)] = 5,
     repeats: Annotated[
         int,
-        typer.Option(min=1, help="Of the models with covariates.", rich_help_panel=ABOUT_CHANCE),
+        typer.Option(min=1, help="Of the models with --baseline.", rich_help_panel=ABOUT_CHANCE),
     ] = 10,
     resamples: Annotated[
         int,
@@ -164,7 +177,7 @@ def validate(
 
     Research use only.
     """
-    _check_outcome(outcome, time, event)
+    _check_outcome(outcome, time, event, event_class)
     inputs = {"TABLE": table, "--labels": labels, "--aliases": aliases, "--reference": reference}
     target = out or (STDOUT if as_json or not show.stdout_is_terminal() else None)
     check_targets({"--out": target}, inputs | {"--panel": panel})
@@ -188,12 +201,18 @@ def validate(
         "event": event,
         "groups": groups,
         "sites": sites,
-        "covariates": covariates,
+        "baseline": baseline,
         "compare": compare,
         "subgroups": subgroups,
     }
     chance = {"folds": folds, "repeats": repeats, "resamples": resamples, "seed": seed}
-    asked = {"horizon": horizon, "thresholds": _numbers(thresholds), "n_jobs": jobs, **chance}
+    asked = {
+        "event_class": event_class,
+        "horizon": horizon,
+        "thresholds": _numbers(thresholds),
+        "n_jobs": jobs,
+        **chance,
+    }
     with show.progress("Validating"):
         validation, read = _validated(table, how, panel, labels, reference, columns, asked)
     if target:
@@ -252,8 +271,8 @@ def _columns(
         given[role] = (
             pd.Series(numbers(cells, where), index=cells.index, name=name) if is_number else cells
         )
-    named = {role: options.split([columns[role] or ""]) for role in ("covariates", "compare")}
-    named["covariates"] += [name for name in needed if name not in named["covariates"]]
+    named = {role: options.split([columns[role] or ""]) for role in ("baseline", "compare")}
+    named["covariates"] = needed
     for role, names in named.items():
         if names:
             values = {name: numbers(column(clinical, name, where), where) for name in names}
@@ -264,13 +283,17 @@ def _columns(
     return given
 
 
-def _check_outcome(outcome: str | None, time: str | None, event: str | None) -> None:
+def _check_outcome(
+    outcome: str | None, time: str | None, event: str | None, event_class: str | None
+) -> None:
     if outcome is None and time is None and event is None:
         raise typer.BadParameter("no outcome: --outcome COLUMN, or --time COLUMN --event COLUMN")
     if outcome is not None and (time is not None or event is not None):
         raise typer.BadParameter("--outcome or --time with --event, not both")
     if outcome is None and (time is None or event is None):
         raise typer.BadParameter("--time and --event go together")
+    if outcome is None and event_class is not None:
+        raise typer.BadParameter("--event-class goes with --outcome")
 
 
 def _numbers(named: str | None) -> list[float] | None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mirrisk.fitting.classifier import PanelClassifier
     from mirrisk.fitting.survival import PanelSurvival
-    from mirrisk.fitting.update import update
+    from mirrisk.fitting.updating import update
 
-_HOME = {"PanelClassifier": "classifier", "PanelSurvival": "survival", "update": "update"}
+_HOME = {"PanelClassifier": "classifier", "PanelSurvival": "survival", "update": "updating"}
 
 __all__ = ["PanelClassifier", "PanelSurvival", "update"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -14,8 +15,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mirrisk.errors import InvalidTableError, MirriskWarning, MismatchError, NotFoundError
+from mirrisk.estimators import column_names
 from mirrisk.expression import Expression, index_features, infer_unit, require_mirnas
-from mirrisk.fitting.cohort import Cohort, require_numbers
+from mirrisk.fitting.cohort import Cohort, in_order, refuse_repeats, require_numbers
 from mirrisk.fitting.settings import Settings
 from mirrisk.model import FittedPanel, check_identity
 from mirrisk.panel import PANEL_ID, VERSION
@@ -65,6 +67,24 @@ class PanelEstimator(BaseEstimator):  # type: ignore[misc]
 
     # -- reading ----------------------------------------------------------------------------
 
+    def _training(
+        self, X: Any, clinical: pd.DataFrame | None, y: Any, groups: Any
+    ) -> tuple[Cohort, IntArray | None]:
+        """Take X for a cohort to learn from, beside the number of each sample's patient.
+
+        Raises
+        ------
+        MismatchError
+            If outcomes or groups are named otherwise than the samples, or a sample occurs twice
+            and nobody says whose it is.
+        """
+        cohort = self._cohort(X, clinical, reset=True)
+        in_order(y, X, "y")
+        in_order(groups, X, "groups")
+        if groups is None:
+            refuse_repeats(X)
+        return cohort, patient_numbers(groups, len(cohort))
+
     def _cohort(self, X: Any, clinical: pd.DataFrame | None, *, reset: bool) -> Cohort:
         """Take X for a cohort; ``reset`` remembers its columns, else they must be the same."""
         if isinstance(X, Cohort | Expression):
@@ -83,7 +103,7 @@ class PanelEstimator(BaseEstimator):  # type: ignore[misc]
             ),
         )
         if reset:
-            self._columns = self._column_names(values.shape[1])
+            self._columns = column_names(self, values.shape[1])
         elif not hasattr(self, "_columns"):
             raise InvalidTableError(
                 "a table is given to a model fitted on an Expression",
@@ -144,27 +164,6 @@ class PanelEstimator(BaseEstimator):  # type: ignore[misc]
         index = index_features(tuple(self._columns[i] for i in columns))
         require_mirnas(index)
         return infer_unit(values[:, columns], index.at_level)[0]
-
-    def _column_names(self, count: int) -> tuple[str, ...]:
-        own = getattr(self, "feature_names_in_", None)
-        if own is not None and self.feature_names is not None:
-            raise InvalidTableError(
-                "feature_names given for an X with column names of its own",
-                remedy="leave feature_names out, or give X as an array",
-            )
-        if own is not None:
-            return tuple(map(str, own))
-        names = self.feature_names
-        if callable(names):
-            names = names(count)
-        if names is None or len(names) != count:
-            given = "no feature_names" if names is None else f"{len(names)} feature_names"
-            raise InvalidTableError(
-                f"{given} for {count} columns without names",
-                expected="one name per column",
-                remedy=f"give {type(self).__name__} feature_names, or X as a DataFrame",
-            )
-        return tuple(map(str, names))
 
     @contextmanager
     def _hushed(self) -> Iterator[None]:
@@ -228,13 +227,13 @@ class PanelEstimator(BaseEstimator):  # type: ignore[misc]
         if panel is None:
             return np.zeros(len(cohort))
         measured = panel.reference.measure(cohort.expression)
-        unfit = sum(map(bool, measured.unfit))
-        if unfit:
-            first = next(i for i, reason in enumerate(measured.unfit) if reason)
+        reasons = Counter(reason for reason in measured.unfit if reason)
+        if reasons:
+            # No names: what is warned of inside a resampling may be stored. Scores name samples.
+            told = ", ".join(f"{reason}: {count}" for reason, count in reasons.most_common())
             warnings.warn(
-                f"{unfit} of {len(cohort)} samples look unlike the training cohort, such as "
-                f"{cohort.samples[first]!r} ({measured.unfit[first]}): their predictions are not "
-                "to be relied on",
+                f"{reasons.total()} of {len(cohort)} samples look unlike the training cohort "
+                f"({told}): their predictions are not to be relied on",
                 MirriskWarning,
                 stacklevel=3,
             )

@@ -31,9 +31,11 @@ class ChosenCutoffs(NamedTuple):
     ----------
     low, high : float
         A sample is low at or below the first, high at or above the second.
-    sensitivity : Share
-        Share of the events that are not low, with exact limits.
-    specificity : Share
+    sensitivity : Proportion
+        Share of the events that are not low. The limits (Clopper and Pearson's) take the cutoff
+        as given; it was chosen on the predictors that it is judged on here, so that they are too
+        narrow, and the share on its target almost by construction.
+    specificity : Proportion
         Share of the non-events that are not high.
     merged : bool
         Whether the two targets crossed, so that both cutoffs are their midpoint.

@@ -12,9 +12,8 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from mirrisk.errors import MismatchError
-from mirrisk.fitting.base import PanelEstimator, patient_numbers
+from mirrisk.fitting.base import PanelEstimator
 from mirrisk.fitting.candidates import choose_candidates
-from mirrisk.fitting.cohort import outcome_in_order
 from mirrisk.fitting.logistic import fit_logistic_panel
 from mirrisk.fitting.penalties import threads
 from mirrisk.fitting.report import Summary
@@ -65,7 +64,10 @@ class PanelClassifier(ClassifierMixin, PanelEstimator):  # type: ignore[misc]
     n_penalties : int, default 30
         Penalties per mixing, evenly spaced on the log scale.
     min_ratio : float, default 0.05
-        The weakest as a share of the strongest, which leaves no candidate in.
+        The weakest as a share of the strongest, which leaves no candidate in. Where the best
+        penalty is the weakest the path is followed on, as evenly, to 0.0001 of the strongest (0.01
+        with more features than samples) if need be; for mixings below 0.1, whose strongest penalty
+        is farther from the best, to less.
     mixing, penalty : float, optional
         Both given: they are held, and nothing is tuned. The penalty is that of the mean negative
         log-likelihood per normal score.
@@ -77,7 +79,8 @@ class PanelClassifier(ClassifierMixin, PanelEstimator):  # type: ignore[misc]
     sensitivity, specificity : float, default 0.9
         Targets of the low and the high cutoff.
     stability : int, default 0
-        Pairs of halves for stability selection at the penalty chosen; 50 are usual.
+        Pairs of halves for stability selection at the mixing chosen; 50 are usual. Of p
+        candidates each half selects those ``sqrt(0.8 p)`` that enter first as the penalty falls.
     audit : bool, default True
         Set the literature's directions beside those found, and compare with the curated panel.
     accept_small : bool, default False
@@ -99,7 +102,7 @@ class PanelClassifier(ClassifierMixin, PanelEstimator):  # type: ignore[misc]
     summary_ : Summary
         ``print`` it, or take its ``content`` as plain types.
     tuning_ : Tuning
-        Deviances and out-of-fold linear predictors.
+        Deviances and out-of-fold linear predictors, before calibration.
     unit_, specimen_ : str
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -175,7 +178,7 @@ class PanelClassifier(ClassifierMixin, PanelEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(
-        self, X: Any, y: Any, groups: Any = None, *, clinical: pd.DataFrame | None = None
+        self, X: Any, y: Any, *, groups: Any = None, clinical: pd.DataFrame | None = None
     ) -> Self:
         """Fit a panel.
 
@@ -184,11 +187,15 @@ class PanelClassifier(ClassifierMixin, PanelEstimator):  # type: ignore[misc]
         X : DataFrame or array of shape (n_samples, n_features), Expression, or Cohort
             Samples in rows; covariates are named columns. NaN is missing.
         y : array of shape (n_samples,)
-            Two classes; the second in sorted order is the event.
+            Two classes; the second in sorted order is the event. A Series that is named otherwise
+            than X's samples is refused; one numbered 0 to n - 1 goes by position.
         groups : array of shape (n_samples,), optional
-            The patient of each sample: no patient is in two folds.
+            The patient of each sample: no patient is in two folds, and events and the size of
+            the cohort are counted in patients.
         clinical : DataFrame, optional
-            The covariates by sample name, where X is an Expression.
+            The covariates by sample name, where X is an Expression; what ``covariates`` names are
+            its columns. (``mirrisk.score`` and ``mirrisk.validate`` call such a frame
+            ``covariates``.)
 
         Raises
         ------
@@ -203,8 +210,7 @@ class PanelClassifier(ClassifierMixin, PanelEstimator):  # type: ignore[misc]
         """
         # With one thread the result is the same wherever and beside whatever it is computed.
         with threads().limit(limits=1), self._hushed():
-            cohort = self._cohort(X, clinical, reset=True)
-            outcome_in_order(y, X)
+            cohort, patients = self._training(X, clinical, y, groups)
             self.classes_, outcome = _outcome(y, cohort.samples)
             panel, cancer = self._curated()
             found = fit_logistic_panel(
@@ -216,7 +222,7 @@ class PanelClassifier(ClassifierMixin, PanelEstimator):  # type: ignore[misc]
                 self._settings(),
                 panel=panel,
                 cancer=cancer,
-                groups=patient_numbers(groups, len(cohort)),
+                groups=patients,
                 classes=(str(self.classes_[0]), str(self.classes_[1])),
             )
         self.panel_: FittedPanel | None = found.panel
@@ -243,7 +249,7 @@ class PanelClassifier(ClassifierMixin, PanelEstimator):  # type: ignore[misc]
             return np.full(len(cohort), float(logit(self._frequency)))
         link = self.panel_.link
         with self._hushed():
-            return np.asarray(link.intercept + link.slope * self._eta(cohort))
+            return np.asarray(link.intercept + self._eta(cohort))
 
     def predict_proba(self, X: Any, *, clinical: pd.DataFrame | None = None) -> FloatArray:
         """Return probabilities, of no event and of the event.

@@ -5,7 +5,9 @@ Four models of growing extent are fitted by maximum likelihood without penalty: 
 intercept and slope of the linear predictor) and revision (every coefficient anew). The most
 extensive is tested against each of the others, from the original upwards; the first that is not
 rejected is chosen, and where all are rejected the most extensive itself. As every test is made
-only if those before it rejected, the original is given up wrongly with probability alpha.
+only if those before it rejected, an original that holds is given up with probability alpha. That
+is so in large cohorts: the tests are likelihood ratio tests, whose chi-squared distribution is
+asymptotic. With few events for each coefficient of the revision they reject too often.
 
 References
 ----------
@@ -138,7 +140,7 @@ def closed_test(
     y : array-like of shape (n_samples,)
         1 or True for an event, 0 or False for none.
     alpha : float, default 0.05
-        The level of the procedure, above 0 and below 1.
+        The level of the procedure, above 0 and below 1; it holds for large cohorts.
 
     Returns
     -------

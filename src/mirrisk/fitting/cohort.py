@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -118,12 +119,14 @@ class Cohort:
         _places(covariates, list(map(str, frame.columns)))
         if not frame.index.is_unique:
             twice = frame.index[frame.index.duplicated()][0]
-            raise InvalidTableError(f"sample {twice!r} has several rows", where="clinical columns")
+            raise InvalidTableError(
+                "a sample has several rows", where=f"clinical columns: sample {twice!r}"
+            )
         absent = [sample for sample in expression.samples if sample not in frame.index]
         if absent:
             raise NotFoundError(
-                f"no row for {len(absent)} of {len(expression)} samples, such as {absent[0]!r}",
-                where="clinical columns",
+                f"no row for {len(absent)} of {len(expression)} samples",
+                where=f"clinical columns: sample {absent[0]!r}",
                 expected="one row per sample of the table",
                 remedy="add the rows (with empty cells where nothing is known)",
             )
@@ -176,31 +179,60 @@ def require_variation(values: FloatArray, names: Sequence[str]) -> None:
             )
 
 
-def outcome_in_order(y: object, X: object) -> None:
-    """Refuse labels by name whose order is not that of the table's samples.
+def in_order(given: object, X: object, what: str) -> None:
+    """Refuse outcomes or groups whose names are not those of the table's samples, in their order.
 
-    scikit-learn goes by position; where both carry names, names that disagree are a mistake.
+    scikit-learn goes by position; where both carry names, names that differ are a mistake. A
+    Series with pandas' own numbering, 0 to n - 1, carries none.
 
     Raises
     ------
     MismatchError
     """
-    if not isinstance(y, pd.Series | pd.DataFrame):
+    samples = sample_names(X)
+    if not isinstance(given, pd.Series | pd.DataFrame) or samples is None:
         return
+    labels = [str(label) for label in given.index]
+    if labels == samples or len(labels) != len(samples):
+        return  # lengths are compared elsewhere
+    same = set(labels) == set(samples)
+    if not same and labels == [str(i) for i in range(len(samples))]:
+        return
+    first = next(i for i, (a, b) in enumerate(zip(labels, samples, strict=True)) if a != b)
+    raise MismatchError(
+        f"{what} and X name the same samples in different orders"
+        if same
+        else f"{what} and X name different samples",
+        where=f"row {first}: {labels[first]!r} in {what}, {samples[first]!r} in X",
+        expected="the same samples in one order",
+        remedy=f"give {what}.loc[X.index]; an array ({what}.to_numpy()) goes by position",
+    )
+
+
+def refuse_repeats(X: object) -> None:
+    """Refuse to learn from a table that names a sample twice: it may be the same patient's.
+
+    Raises
+    ------
+    MismatchError
+    """
+    samples = sample_names(X)
+    if samples is None or len(set(samples)) == len(samples):
+        return
+    twice, times = Counter(samples).most_common(1)[0]
+    raise MismatchError(
+        f"{len(samples) - len(set(samples))} samples bear the name of another",
+        where=f"sample {twice!r}, {times} times",
+        expected="one row per sample, or groups",
+        remedy="leave repetitions out, or tell whose each row is: groups=X.index",
+    )
+
+
+def sample_names(X: object) -> list[str] | None:
+    """Return what a table calls its samples; None where it does not."""
     if isinstance(X, pd.DataFrame):
-        samples = list(X.index)
-    elif isinstance(X, Expression | Cohort):
-        samples = list(X.samples)
-    else:
-        return
-    labels = [label if isinstance(X, pd.DataFrame) else str(label) for label in y.index]
-    if labels != samples and set(labels) == set(samples):
-        raise MismatchError(
-            "y and X name the same samples in different orders",
-            where=f"first sample {labels[0]!r} in y, {samples[0]!r} in X",
-            expected="one order",
-            remedy="give y.loc[X.index]",
-        )
+        return [str(label) for label in X.index]
+    return list(X.samples) if isinstance(X, Expression | Cohort) else None
 
 
 def _places(covariates: Sequence[str], columns: Sequence[str]) -> list[int]:
@@ -217,7 +249,11 @@ def _places(covariates: Sequence[str], columns: Sequence[str]) -> list[int]:
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Tell repetitions of a name apart: samples of a bootstrap are drawn several times."""
+    """Tell repetitions of a name apart: samples of a bootstrap are drawn several times.
+
+    Who gives a table with repetitions to be learned from has to say whose they are; see
+    :func:`refuse_repeats`.
+    """
     if len(set(names)) == len(names):
         return tuple(names)
     seen: dict[str, int] = {}

@@ -1,4 +1,6 @@
-"""Competing risks: the Fine-Gray model and the cumulative incidence.
+"""Competing risks: the Fine-Gray model.
+
+The cumulative incidence is that of :mod:`mirrisk.validation.incidence`.
 
 The hazard of the subdistribution counts those among the ones at risk whom the competing event has
 taken, for as long as they would have been followed: each with the probability of not being
@@ -21,8 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mirrisk.errors import MismatchError
-from mirrisk.fitting.columns import numbers, table
+from mirrisk.fitting.columns import table
 from mirrisk.fitting.cox_likelihood import fit_cox
 from mirrisk.fitting.endpoint import CENSORED, COMPETING, EVENT, Outcome, time_to_metastasis
 from mirrisk.fitting.risk_sets import RiskSets
@@ -184,83 +185,6 @@ def fine_gray(X: ArrayLike, time: ArrayLike, event: ArrayLike) -> FineGray:
     )
 
 
-class CumulativeIncidence(NamedTuple):
-    """Probability of having had an event of each kind.
-
-    Attributes
-    ----------
-    times : array of shape (n_times,)
-    event, competing : arrays of shape (n_times,)
-        Cumulative incidence of the event (code 1) and of the competing event (code 2).
-    event_variance, competing_variance : arrays of shape (n_times,)
-    """
-
-    times: FloatArray
-    event: FloatArray
-    competing: FloatArray
-    event_variance: FloatArray
-    competing_variance: FloatArray
-
-
-def cumulative_incidence(
-    time: ArrayLike, event: ArrayLike, times: ArrayLike
-) -> CumulativeIncidence:
-    """Estimate the cumulative incidence of both kinds of event (Aalen-Johansen).
-
-    Equal to ``cuminc`` of the R package cmprsk. 1 minus Kaplan-Meier with deaths as censored
-    would be too high.
-
-    Parameters
-    ----------
-    time, event
-        As for :func:`mirrisk.fitting.endpoint.time_to_metastasis`.
-    times : array of shape (n_times,)
-        Where to estimate: 0 or more, at most the longest follow-up.
-
-    Returns
-    -------
-    CumulativeIncidence
-
-    Raises
-    ------
-    MismatchError
-        Times or events are unusable; a time asked for is negative or beyond follow-up.
-
-    References
-    ----------
-    Aalen OO, Johansen S. An empirical transition matrix for non-homogeneous Markov chains based on
-    censored observations. Scand J Stat 1978;5:141-150.
-
-    Aalen O. Nonparametric estimation of partial transition probabilities in multiple decrement
-    models. Ann Stat 1978;6:534-545 (the variance, here with a correction for ties).
-
-    Examples
-    --------
-    Of four one has the event, of the three others one dies, one of two has the event.
-
-    >>> at = cumulative_incidence([1, 2, 3, 4], [1, 2, 1, 0], [1, 2, 3])
-    >>> at.event, at.competing
-    (array([0.25, 0.25, 0.5 ]), array([0.  , 0.25, 0.25]))
-    """
-    outcome = time_to_metastasis(time, event)
-    wanted = np.atleast_1d(numbers(times, "times"))
-    last = outcome.time.max()
-    if wanted.ndim != 1 or not ((wanted >= 0) & (wanted <= last)).all():
-        raise MismatchError(
-            f"times asks for {wanted.min():g} to {wanted.max():g}, follow-up ends at {last:g}",
-            expected="times within follow-up",
-        )
-    steps = np.unique(outcome.time[outcome.event != CENSORED])
-    at_risk = _count_from(outcome.time, steps)
-    events, competing = (
-        _count_at(outcome.time[outcome.event == code], steps) for code in (EVENT, COMPETING)
-    )
-    passed = np.searchsorted(steps, wanted, side="right")
-    first, first_variance = _incidence(events, competing, at_risk, passed)
-    second, second_variance = _incidence(competing, events, at_risk, passed)
-    return CumulativeIncidence(wanted, first, second, first_variance, second_variance)
-
-
 # -- censoring --------------------------------------------------------------------------------
 
 
@@ -327,29 +251,3 @@ def _influence_of_weights(
     censored = code == CENSORED
     influence[censored] += effect[np.searchsorted(ends, time[censored])]
     return influence
-
-
-def _incidence(
-    deaths: FloatArray, others: FloatArray, at_risk: FloatArray, passed: IntArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return the cumulative incidence of one kind of event after some of the steps, its variance.
-
-    An event of the kind at s moves the incidence at t > s up by itself and down by what it takes
-    from those who could follow; one of the other kind does the latter alone.
-    """
-    free = np.cumprod(1 - (deaths + others) / at_risk)
-    before = np.append(1.0, free[:-1])
-    curve = np.cumsum(before * deaths / at_risk)
-    own, other = ((before / at_risk) ** 2 * d * _of_ties(d, at_risk) for d in (deaths, others))
-    variance = np.zeros(len(passed))
-    for i, k in enumerate(passed):
-        follow = (curve[k - 1] if k else 0.0) - curve[:k]
-        # After the last at risk nothing follows.
-        share = np.divide(follow, free[:k], out=np.zeros(k), where=free[:k] > 0)
-        variance[i] = (1 - share) ** 2 @ own[:k] + share**2 @ other[:k]
-    return np.append(0.0, curve)[passed], variance
-
-
-def _of_ties(deaths: FloatArray, at_risk: FloatArray) -> FloatArray:
-    """Return the correction for drawing several at once without replacement."""
-    return np.asarray(1 - np.maximum(deaths - 1, 0) / np.maximum(at_risk - 1, 1))

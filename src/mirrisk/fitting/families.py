@@ -34,6 +34,10 @@ class Path(NamedTuple):
         """Return the models of the weakest penalties."""
         return Path(*(part[-count:] for part in self))
 
+    def followed_by(self, weaker: Path) -> Path:
+        """Return the models of both, the other's at weaker penalties."""
+        return Path(*(np.concatenate(parts) for parts in zip(self, weaker, strict=True)))
+
 
 class Family(Protocol):
     """A kind of outcome.

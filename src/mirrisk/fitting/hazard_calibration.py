@@ -35,7 +35,8 @@ class Baseline(NamedTuple):
     times, hazard : ndarray of shape (n_points,)
         Ascending.
     end : float
-        Of the longest follow-up.
+        Of follow-up: the longest, rounded down to two digits (no earlier than the horizon), for
+        it too is the time of a patient.
     """
 
     times: FloatArray
@@ -103,7 +104,7 @@ def exported_baseline(
         If no event that could be predicted out of fold falls before the horizon.
     """
     repeats = _repeats(etas, outcome)
-    end = float(outcome.time.max())
+    end = max(rounded_down(float(outcome.time.max())), horizon)
     times, counts = np.unique(outcome.time[outcome.happened], return_counts=True)
     hazards = [_step_function(risk, slope * eta) for risk, eta in repeats]
 
@@ -117,7 +118,7 @@ def exported_baseline(
         )
     anchors = _anchors(times, np.cumsum(counts), horizon)
     knots = np.concatenate([[0.0], anchors])
-    grid = np.union1d(np.linspace(0, anchors[-1], POINTS + 1)[1:], [horizon])
+    grid = np.union1d(np.linspace(0, min(anchors[-1], end), POINTS + 1)[1:], [horizon])
     heights = np.concatenate([[0.0], hazard_at(anchors)])
     return Baseline(grid, np.interp(grid, knots, heights), end)
 
@@ -160,6 +161,12 @@ def _anchors(times: FloatArray, events: IntArray, horizon: float) -> FloatArray:
             kept.append(at)
             last = count
     return np.sort(kept)
+
+
+def rounded_down(time: float) -> float:
+    """Return a time of two digits that is no later."""
+    unit = 10.0 ** (np.floor(np.log10(time)) - 1)
+    return float(np.floor(time / unit) * unit)
 
 
 def _rounded_up(time: float) -> float:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mirrisk.errors import MirriskWarning, MismatchError
-from mirrisk.fitting.audit import compare_with_curated, curated_scores
 from mirrisk.fitting.calibration import choose_cutoffs
+from mirrisk.fitting.comparison import WithinFoldC, compare_with_curated, curated_scores
+from mirrisk.fitting.counting import Counted, mean_by_patient
 from mirrisk.fitting.cox_likelihood import fit_cox
 from mirrisk.fitting.directions import Design
 from mirrisk.fitting.families import HAZARDS
@@ -23,7 +24,6 @@ from mirrisk.fitting.steps import audit, make_grid, make_panel, stability
 from mirrisk.fitting.tuning import fit_at, tune
 from mirrisk.model import Cutoffs, Link
 from mirrisk.reference.learning import MIN_SAMPLES
-from mirrisk.validation.fold_concordance import WithinFoldConcordance
 
 if TYPE_CHECKING:
     from mirrisk.fitting.calibration import ChosenCutoffs
@@ -75,8 +75,6 @@ class SurvivalFit:
         None where nothing predicts the outcome better than its frequency.
     link : Link
         The panel's; where there is none, that of the frequency.
-    end : float
-        Of the longest follow-up.
     report : dict
         Plain types.
     """
@@ -84,7 +82,6 @@ class SurvivalFit:
     tuning: Tuning
     panel: FittedPanel | None
     link: Link
-    end: float
     report: dict[str, Any]
 
 
@@ -126,7 +123,8 @@ def fit_survival_panel(
     MirriskWarning
         Of a cohort that is too small for its candidates, and of a model without any miRNA.
     """
-    _check_events(outcome, accept_small=settings.accept_small)
+    counted = Counted.of(outcome.happened, groups)
+    _check_events(counted, accept_small=settings.accept_small)
     until = check_horizon(horizon, outcome)
     held = settings.held
     predictors = Predictors.learn(
@@ -160,11 +158,11 @@ def fit_survival_panel(
     link = _link(outcome, slope, until, baseline)
     cutoffs = _chosen_cutoffs(tuning, outcome, until, settings)
     support = supported(
-        len(outcome),
-        outcome.events,
+        counted.n,
+        counted.events,
         int(design.count),
         timepoint=until,
-        mean_follow_up=float(outcome.time.mean()),
+        mean_follow_up=float(mean_by_patient(outcome.time, groups).mean()),
     )
     if not support.sufficient:
         warnings.warn(str(support), MirriskWarning, stacklevel=3)
@@ -173,8 +171,8 @@ def fit_survival_panel(
     )
     report = {
         "outcome": _described(outcome, until),
-        **described(predictors, len(outcome), outcome.events, support),
-        "accepted_small": _is_small(outcome),
+        **described(predictors, counted, support),
+        "accepted_small": _is_small(counted),
         "directions": settings.directions,
         "tuning": tuning_report(tuning, settings.rule, settings.repeats, held=held),
         "calibration": {
@@ -182,7 +180,7 @@ def fit_survival_panel(
             "risk_of_the_mean": float(link.probability(np.zeros(1))[0]),
             "baseline_points": len(link.times),
         },
-        "cutoffs": cutoff_report(cutoffs, settings.sensitivity, settings.specificity),
+        "cutoffs": cutoff_report(cutoffs, settings.sensitivity, settings.specificity, slope),
         "stability": None if selection is None else selection.to_dict(),
         "provenance": provenance(predictors, panel, settings.seed),
     }
@@ -192,11 +190,13 @@ def fit_survival_panel(
         )
         if panel is not None:
             scores = curated_scores(predictors, panel)
-            compared = WithinFoldConcordance(outcome.time, outcome.event)
-            report["comparison"] = compare_with_curated(panel, scores, tuning.etas, folds, compared)
+            compared = WithinFoldC(outcome.time, outcome.event)
+            report["comparison"] = compare_with_curated(
+                panel, scores, tuning.etas, folds, compared, groups
+            )
     words = _words(cutoffs, until)
     fitted = make_panel(predictors, model, link, words, selection, report, cancer)
-    return SurvivalFit(tuning, fitted, link, baseline.end, report)
+    return SurvivalFit(tuning, fitted, link if fitted is None else fitted.link, report)
 
 
 # -- checks -----------------------------------------------------------------------------------
@@ -232,18 +232,20 @@ def check_horizon(horizon: float | None, outcome: SurvivalOutcome) -> float:
     return until
 
 
-def _check_events(outcome: SurvivalOutcome, *, accept_small: bool) -> None:
-    if outcome.events < LEAST_EVENTS and not accept_small:
+def _check_events(counted: Counted, *, accept_small: bool) -> None:
+    if counted.events < LEAST_EVENTS and not accept_small:
+        among = f"{counted.n} {counted.unit}"
         raise MismatchError(
-            f"{outcome.events} events among {len(outcome)} samples: too few to fit anything to",
-            expected=f"at least {LEAST_EVENTS} events",
+            f"{counted.events} events among {among}: too few to fit anything to",
+            expected=f"at least {LEAST_EVENTS} events"
+            + (", of different patients" if counted.grouped else ""),
             remedy="add samples or longer follow-up, score with a panel of the literature "
             "instead, or accept what comes of it: --accept-small (in Python: accept_small=True)",
         )
 
 
-def _is_small(outcome: SurvivalOutcome) -> bool:
-    return outcome.events < LEAST_EVENTS or len(outcome) < MIN_SAMPLES
+def _is_small(counted: Counted) -> bool:
+    return counted.events < LEAST_EVENTS or counted.samples < MIN_SAMPLES
 
 
 def _check_covariates(predictors: Predictors, outcome: SurvivalOutcome) -> None:
@@ -277,6 +279,7 @@ def _link(outcome: SurvivalOutcome, slope: float, horizon: float, baseline: Base
         horizon=horizon,
         times=tuple(baseline.times.tolist()),
         hazard=tuple(baseline.hazard.tolist()),
+        end=baseline.end,
     )
 
 

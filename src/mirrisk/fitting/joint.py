@@ -86,7 +86,9 @@ class JointNormal:
 def shrinkage(centred: FloatArray) -> float:
     """Return Ledoit and Wolf's optimal weight of the scaled identity, 0 to 1.
 
-    Norms of the covariance are taken from the products of samples, of which there are fewer.
+    That of :func:`sklearn.covariance.ledoit_wolf_shrinkage`. Norms of the covariance are taken
+    here from the products of samples, of which there are fewer than products of miRNAs: a fit
+    needs it in every fold.
 
     Parameters
     ----------

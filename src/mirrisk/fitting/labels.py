@@ -1,4 +1,4 @@
-"""Outcomes of two classes, put in the order of a table's samples."""
+"""Outcomes and patients, put in the order of a table's samples."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import numpy as np
 import pandas as pd
 
 from mirrisk.errors import MismatchError
+from mirrisk.validation.cases import aligned
+from mirrisk.validation.classes import two_classes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mirrisk.vocabulary import FloatArray
+    from mirrisk.vocabulary import BoolArray, FloatArray
 
 SHOWN = 3
-"""How many names a note shows."""
+"""How many names an error shows."""
 
 
 class Labels(NamedTuple):
@@ -26,7 +28,7 @@ class Labels(NamedTuple):
     values : ndarray of shape (n_samples,)
         1 for an event, 0 for none, NaN where not known.
     event, other : str
-        What the two classes were called.
+        What the two classes are called.
     notes : tuple of str
     """
 
@@ -36,98 +38,113 @@ class Labels(NamedTuple):
     notes: tuple[str, ...]
 
 
-def aligned_labels(y: Any, samples: Sequence[str]) -> Labels:
+def aligned_labels(
+    y: Any,
+    samples: Sequence[str],
+    event_class: object = None,
+    fitted_to: tuple[str, str] | None = None,
+) -> Labels:
     """Match outcomes to samples, and tell events from non-events.
 
     Parameters
     ----------
     y : Series, or array-like of shape (n_samples,)
-        Two values of any kind, of which the second in sorted order is the event; missing where
-        not known. A Series is matched by name, in any order; others go by position.
+        Two classes, missing where not known. A Series is matched by name, in any order; samples
+        that it lacks have no outcome. Others go by position.
     samples : sequence of str
+    event_class : str, number or bool, optional
+        The class that is the event; default that of `fitted_to`, else the second in order.
+    fitted_to : tuple of str, optional
+        No event and the event of the panel: without `event_class` the classes must be these.
 
     Raises
     ------
     MismatchError
-        If y does not belong to the samples, or does not hold two classes.
+        If y does not belong to the samples, or does not hold the two classes.
+    InvalidTableError
+        If a sample has several outcomes.
 
     Examples
     --------
-    >>> y = pd.Series({"b": "relapse", "a": "none", "c": None})
+    >>> y = pd.Series({"b": "relapse", "a": "none"})
     >>> aligned_labels(y, ["a", "b", "c"]).values
     array([ 0.,  1., nan])
+    >>> aligned_labels(y, ["a", "b", "c"], event_class="none").values
+    array([ 1.,  0., nan])
     """
-    given, notes = _by_name(y, samples) if isinstance(y, pd.Series) else (_by_position(y), ())
-    if given.shape != (len(samples),):
-        raise MismatchError(
-            f"y has the shape {given.shape}, the table {len(samples)} samples",
-            expected="one outcome per sample",
-            remedy="give y as a Series whose index holds the samples' names",
-        )
-    known = ~np.asarray(pd.isna(given), dtype=bool)
-    other, event = _classes(given[known].tolist())
-    values = np.full(len(given), np.nan)
-    values[known] = [value == event for value in given[known].tolist()]
-    return Labels(values, _called(event), _called(other), notes)
-
-
-def _by_position(y: Any) -> Any:
     if isinstance(y, pd.DataFrame):
         raise MismatchError("y is a table", expected="one of its columns")
-    return np.asarray(y, dtype=object)
-
-
-def _by_name(y: pd.Series, samples: Sequence[str]) -> tuple[Any, tuple[str, ...]]:
-    names = [str(name) for name in y.index]
-    place = {name: i for i, name in enumerate(names)}
-    if len(place) < len(names):
-        twice = next(name for i, name in enumerate(names) if place[name] != i)
-        raise MismatchError(f"sample {twice!r} has several outcomes", where="y", expected="one")
-    absent = [sample for sample in samples if sample not in place]
-    if absent:
+    notes: list[str] = []
+    given = aligned(y, samples, "y", notes)
+    known = given is not None and ~np.asarray(pd.isna(given), dtype=bool)
+    if not np.any(known):
         raise MismatchError(
-            f"no outcome for {len(absent)} of {len(samples)} samples, such as {absent[0]!r}",
-            where="y",
-            expected=f"the names of the samples as its index; it holds names like {names[0]!r}"
-            if names
-            else "an outcome per sample",
-            remedy="check that both use the same names, and add the samples whose outcome is not "
-            "known with an empty value; an array (y.to_numpy()) goes by position",
+            "the outcome of no sample is known", expected="outcomes of samples of the table"
         )
-    wanted = set(samples)
-    further = [name for name in names if name not in wanted]
-    notes: tuple[str, ...] = ()
-    if further:
-        shown = ", ".join(further[:SHOWN]) + (", ..." if len(further) > SHOWN else "")
-        notes = (f"{len(further)} outcomes are of samples that the table lacks ({shown}).",)
-    values = y.to_numpy(dtype=object)
-    return values[[place[sample] for sample in samples]], notes
+    codes, other, event = two_classes(given[known], event_class, fitted_to)
+    values = np.full(len(samples), np.nan)
+    values[known] = codes
+    return Labels(values, event, other, tuple(notes))
 
 
-def _classes(known: list[Any]) -> tuple[Any, Any]:
-    """Return the values of non-events and of events."""
-    try:
-        classes = sorted(set(known))
-    except TypeError:
-        kinds = sorted({type(value).__name__ for value in known})
+class Patients(NamedTuple):
+    """Whose each sample is.
+
+    Attributes
+    ----------
+    names : ndarray of object, shape (n_samples,), or None
+        None: nobody said, and each sample counts as a patient of its own.
+    notes : tuple of str
+    """
+
+    names: Any
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, groups: Any, samples: Sequence[str]) -> Patients:
+        """Match patients to samples, as outcomes are.
+
+        Raises
+        ------
+        MismatchError, InvalidTableError
+            If they do not belong to the samples.
+        """
+        notes: list[str] = []
+        return cls(aligned(groups, samples, "groups", notes), tuple(notes))
+
+    def unknown(self, n: int) -> BoolArray:
+        """Tell of which of the n samples the patient is not known, though others' are."""
+        if self.names is None:
+            return np.zeros(n, dtype=bool)
+        return np.asarray(pd.isna(self.names), dtype=bool)
+
+    def with_any(self, marked: BoolArray) -> BoolArray:
+        """Mark all samples of every patient of whom one is marked."""
+        if self.names is None:
+            return marked
+        of = pd.Series(self.names)
+        return np.asarray(marked | of.isin(set(of[marked].dropna())).to_numpy(), dtype=bool)
+
+    def require_one_sample_each(self, kept: BoolArray, samples: Sequence[str]) -> None:
+        """Refuse patients with several samples among those kept.
+
+        Raises
+        ------
+        MismatchError
+        """
+        if self.names is None:
+            return
+        of = pd.Series(self.names[kept], index=np.asarray(samples, dtype=object)[kept])
+        repeated = of[of.duplicated(keep=False)]
+        if repeated.empty:
+            return
+        first = repeated.index[repeated == repeated.iloc[0]]
+        shown = ", ".join(map(repr, first[:SHOWN])) + (", ..." if len(first) > SHOWN else "")
         raise MismatchError(
-            f"y mixes {' and '.join(kinds)}", expected="two values of one kind"
-        ) from None
-    if len(classes) != 2:
-        what = (
-            "no outcome"
-            if not classes
-            else f"only {classes[0]!r}"
-            if len(classes) == 1
-            else f"{len(classes)} different values, such as {classes[0]!r} and {classes[2]!r}"
+            f"{repeated.nunique()} patients have several samples, such as {shown}",
+            where="groups",
+            expected="one sample of each patient: likelihoods and tests take samples for "
+            "independent",
+            remedy="choose one per patient by a rule that does not look at the outcome, such as "
+            "the first that was taken",
         )
-        raise MismatchError(
-            f"y holds {what}",
-            expected="two classes: events and non-events",
-            remedy="leave samples of other classes out, or merge classes" if classes else "",
-        )
-    return classes[0], classes[1]
-
-
-def _called(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else str(value)

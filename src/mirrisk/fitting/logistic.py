@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mirrisk.errors import MirriskWarning, MismatchError
-from mirrisk.fitting.audit import WithinFoldAUC, compare_with_curated, curated_scores
 from mirrisk.fitting.calibration import Calibration, ChosenCutoffs, calibrate, choose_cutoffs
+from mirrisk.fitting.comparison import WithinFoldAUC, compare_with_curated, curated_scores
+from mirrisk.fitting.counting import Counted
 from mirrisk.fitting.directions import Design
 from mirrisk.fitting.families import BINOMIAL
 from mirrisk.fitting.folds import make_folds
@@ -46,6 +47,7 @@ class LogisticFit:
     tuning : Tuning
     model : Model
     calibration : Calibration
+        Of the model's linear predictor; the panel's coefficients hold the slope.
     panel : FittedPanel or None
         None where nothing predicts the outcome better than its frequency.
     frequency : float
@@ -102,7 +104,8 @@ def fit_logistic_panel(
     MirriskWarning
         Of a cohort that is too small for its candidates, and of a model without any miRNA.
     """
-    events = check_events(y, accept_small=settings.accept_small)
+    counted = Counted.of(y == 1, groups)
+    check_events(counted, accept_small=settings.accept_small)
     other, event = classes
     held = settings.held
     predictors = Predictors.learn(
@@ -115,7 +118,8 @@ def fit_logistic_panel(
         y, groups, folds=settings.folds, repeats=settings.repeats, seed=settings.seed
     )
     # Features and gaps are those of the whole cohort in every inner fold: no outcome has a part
-    # in them, so that the held-out deviance is no better for it.
+    # in them, so that the held-out deviance is hardly better for it. (Not never: Moscovich and
+    # Rosset, J R Stat Soc B 2022;84:1474-1502.)
     tuning = tune(
         predictors.values,
         predictors.joint.mean,
@@ -128,18 +132,20 @@ def fit_logistic_panel(
     )
     model = fit_at(predictors.values, y, design, tuning.mixing, tuning.penalty)
     calibration, cutoffs = _calibrated(tuning, y, settings)
-    support = supported(len(y), events, int(design.count))
+    support = supported(counted.n, counted.events, int(design.count))
     if not support.sufficient:
         warnings.warn(str(support), MirriskWarning, stacklevel=3)
     selection = stability(cohort, y, y == 1, groups, predictors, tuning, settings, BINOMIAL)
     report = {
         "outcome": {"kind": "binary", "event": event, "other": other},
-        **described(predictors, len(y), events, support),
-        "accepted_small": is_small(y),
+        **described(predictors, counted, support),
+        "accepted_small": is_small(counted),
         "directions": settings.directions,
         "tuning": tuning_report(tuning, settings.rule, settings.repeats, held=held),
         "calibration": calibration._asdict(),
-        "cutoffs": cutoff_report(cutoffs, settings.sensitivity, settings.specificity),
+        "cutoffs": cutoff_report(
+            cutoffs, settings.sensitivity, settings.specificity, calibration.slope
+        ),
         "stability": None if selection is None else selection.to_dict(),
         "provenance": provenance(predictors, panel, settings.seed),
     }
@@ -148,37 +154,45 @@ def fit_logistic_panel(
         if panel is not None:
             scores = curated_scores(predictors, panel)
             report["comparison"] = compare_with_curated(
-                panel, scores, tuning.etas, folds, WithinFoldAUC(y)
+                panel, scores, tuning.etas, folds, WithinFoldAUC(y), groups
             )
     link = Link("logistic", *calibration)
     fitted = make_panel(predictors, model, link, _cutoffs(cutoffs), selection, report, cancer)
     return LogisticFit(predictors, tuning, model, calibration, fitted, float(y.mean()), report)
 
 
-def check_events(y: FloatArray, *, accept_small: bool) -> int:
-    """Refuse fewer than 10 events or non-events, and return the number of events.
+def check_events(counted: Counted, *, accept_small: bool) -> None:
+    """Refuse fewer than 10 events or non-events, of different patients where these are known.
 
     Raises
     ------
     MismatchError
     """
-    events = int((y == 1).sum())
-    others = len(y) - events
-    if min(events, others) < LEAST_EVENTS and not accept_small:
-        what = f"{events} events" if events < LEAST_EVENTS else f"{others} non-events"
+    others = counted.n - counted.events
+    if min(counted.events, others) < LEAST_EVENTS and not accept_small:
+        few = counted.events < LEAST_EVENTS
+        what = f"{counted.events} events" if few else f"{others} non-events"
+        among = f"{counted.n} {counted.unit}"
+        if counted.grouped:
+            among += f" ({counted.samples} samples)"
         raise MismatchError(
-            f"{what} among {len(y)} samples: too few to fit anything to",
-            expected=f"at least {LEAST_EVENTS} events and {LEAST_EVENTS} non-events",
-            remedy="add samples, score with a panel of the literature instead, or accept what "
-            "comes of it: --accept-small (in Python: accept_small=True)",
+            f"{what} among {among}: too few to fit anything to",
+            expected=f"at least {LEAST_EVENTS} events and {LEAST_EVENTS} non-events"
+            + (", of different patients" if counted.grouped else ""),
+            remedy=f"add {counted.unit}, score with a panel of the literature instead, or accept "
+            "what comes of it: --accept-small (in Python: accept_small=True)",
         )
-    return events
+    if min(counted.events, others) < 1:
+        raise MismatchError(
+            f"{counted.n} {counted.unit} with {counted.events} events",
+            expected="an event and a non-event, of different patients",
+        )
 
 
-def is_small(y: FloatArray) -> bool:
+def is_small(counted: Counted) -> bool:
     """Tell whether a cohort is below the least size."""
-    events = int((y == 1).sum())
-    return min(events, len(y) - events) < LEAST_EVENTS or len(y) < MIN_SAMPLES
+    few = min(counted.events, counted.n - counted.events) < LEAST_EVENTS
+    return few or counted.samples < MIN_SAMPLES
 
 
 def check_covariates(predictors: Predictors, y: FloatArray) -> None:

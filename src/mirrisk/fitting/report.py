@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mirrisk.fitting.calibration import ChosenCutoffs
+    from mirrisk.fitting.counting import Counted
     from mirrisk.fitting.predictors import Predictors
     from mirrisk.fitting.sample_size import Support
     from mirrisk.fitting.tuning import Tuning
     from mirrisk.panel import Panel
+    from mirrisk.reference.measuring import Measured
     from mirrisk.validation.interval import Proportion
+
+OF_SAMPLES = re.compile(
+    r"(?P<what>fitness not checked|composition not corrected|counts of many miRNAs are missing) in "
+    r"(?P<who>all samples|\d+ samples \(.*, \.\.\.\)|samples? .+?)(?P<why>: .*)",
+    re.DOTALL,
+)
+"""Notes that name samples."""
+
+AT_WEAKEST = (
+    "The penalty is the weakest of its path: a weaker one might predict better still. A predictor "
+    "may all but give the outcome away; look whether it is part of the outcome's definition."
+)
 
 TOOLS = ("mirrisk", "numpy", "scipy", "scikit-learn")
 """Whose versions a fit depends on."""
@@ -30,16 +45,19 @@ class Summary:
 
     content: dict[str, Any]
 
+    def name_classes(self, event: str, other: str) -> None:
+        """Name the classes as a caller does who coded the event as 1 and the other as 0."""
+        self.content["outcome"].update(event=event, other=other)
+
     def __str__(self) -> str:
         return "\n".join(_sentences(self.content))
 
 
-def described(predictors: Predictors, n: int, events: int, support: Support) -> dict[str, Any]:
+def described(predictors: Predictors, counted: Counted, support: Support) -> dict[str, Any]:
     """Tell what a model was fitted to, and what the cohort supports."""
     candidates = predictors.candidates
     return {
-        "n": n,
-        "events": events,
+        **counted.to_dict(),
         "candidates": {
             "count": len(candidates),
             "with_direction": int((candidates.signs != 0).sum()),
@@ -49,9 +67,9 @@ def described(predictors: Predictors, n: int, events: int, support: Support) -> 
         "covariates": list(predictors.covariates),
         "imputed_share": float(np.isnan(predictors.observed).mean()),
         "unlike_the_others": sum(map(bool, predictors.measured.unfit)),
-        "notes": list(predictors.measured.notes),
+        "notes": _notes(predictors.measured),
         "sample_size": {
-            "said": str(support),
+            "said": _support(support, counted),
             "supported_parameters": support.parameters,
             "parameters": support.required.parameters,
             "required_n": support.required.n,
@@ -63,17 +81,47 @@ def described(predictors: Predictors, n: int, events: int, support: Support) -> 
     }
 
 
+def _support(support: Support, counted: Counted) -> str:
+    """Tell what the cohort supports; where patients are known they are what counts."""
+    told = str(support)
+    if counted.grouped:
+        told = told.replace(f"{counted.n} samples", f"{counted.n} patients", 1)
+    return told
+
+
+def _notes(measured: Measured) -> list[dict[str, Any]]:
+    """Count what was noted of samples: a file to be shared names none."""
+    found: list[dict[str, Any]] = []
+    for note in measured.notes:
+        told = OF_SAMPLES.fullmatch(note)
+        if told is None:
+            found.append({"reason": note, "count": None})
+        else:
+            reason, who = told["what"] + told["why"], told["who"]
+            found.append({"reason": reason, "count": _count(who, len(measured.unfit))})
+    return found
+
+
+def _count(who: str, n: int) -> int:
+    """Return how many samples a note is about."""
+    if who == "all samples":
+        return n
+    counted = re.match(r"(\d+) samples \(", who)
+    return int(counted[1]) if counted else who.count(", ") + 1
+
+
 def tuning_report(tuning: Tuning, rule: str, repeats: int, *, held: bool) -> dict[str, Any]:
     """Tell which penalty was chosen, and how."""
     mixing, penalty = tuning.at
+    followed = int((~np.isnan(tuning.deviance[mixing])).sum())
     return {
         "held": held,
         "mixing": tuning.mixing,
         "penalty": tuning.penalty,
         "rule": None if held else rule,
         "mixings": list(tuning.grid.mixings),
-        "penalties": tuning.grid.penalties.shape[1],
-        "at_weakest": bool(not held and penalty == tuning.grid.penalties.shape[1] - 1),
+        "penalties": followed,
+        "at_weakest": tuning.at_weakest,
         "folds": tuning.folds,
         "repeats": repeats,
         "skipped_folds": tuning.skipped,
@@ -84,11 +132,16 @@ def tuning_report(tuning: Tuning, rule: str, repeats: int, *, held: bool) -> dic
     }
 
 
-def cutoff_report(cutoffs: ChosenCutoffs, sensitivity: float, specificity: float) -> dict[str, Any]:
-    """Tell what the cutoffs were chosen for, and what they achieve out of fold."""
+def cutoff_report(
+    cutoffs: ChosenCutoffs, sensitivity: float, specificity: float, slope: float
+) -> dict[str, Any]:
+    """Tell what the cutoffs were chosen for, and what they achieve out of fold.
+
+    ``slope`` is that of the calibration, which the panel's coefficients and cutoffs hold.
+    """
     return {
-        "low": cutoffs.low,
-        "high": cutoffs.high,
+        "low": slope * cutoffs.low,
+        "high": slope * cutoffs.high,
         "target_sensitivity": sensitivity,
         "target_specificity": specificity,
         "sensitivity": _proportion(cutoffs.sensitivity),
@@ -114,11 +167,15 @@ def provenance(predictors: Predictors, panel: Panel | None, seed: int) -> dict[s
 
 def caveats(report: dict[str, Any]) -> tuple[str, ...]:
     """Return what everyone who is shown a score of the panel should know."""
-    first = (
-        f"Fitted on {report['n']} samples with {report['events']} events; what it is worth in "
-        "other patients is not known before it was validated in them."
-    )
-    said = [first]
+    fitted = f"{report['n']} samples with {report['events']} events"
+    if "patients" in report:
+        fitted += f", of {report['patients']} patients"
+    said = [
+        (
+            f"Fitted on {fitted}; what it is worth in other patients is not known before it was "
+            "validated in them."
+        )
+    ]
     if report["sample_size"]["shortfall"]:
         said.append(report["sample_size"]["said"])
     if report["accepted_small"]:
@@ -167,6 +224,10 @@ def _sentences(report: dict[str, Any]) -> Iterator[str]:
 def _of_outcome(report: dict[str, Any]) -> Iterator[str]:
     outcome = report["outcome"]
     counted = f"{report['n']} samples, {report['events']} with the event"
+    if "patients" in report:
+        counted += (
+            f", of {report['patients']} patients, {report['patients_with_event']} with the event"
+        )
     if outcome["kind"] == "binary":
         yield f"{counted} ({outcome['event']}; not: {outcome['other']})."
         return
@@ -195,7 +256,8 @@ def _of_candidates(report: dict[str, Any]) -> Iterator[str]:
     if report["unlike_the_others"]:
         yield f"Samples that look unlike the others, and were kept: {report['unlike_the_others']}."
     for note in report["notes"]:
-        yield f"{note[0].upper()}{note[1:]}."
+        of = "" if note["count"] is None else f"; samples: {note['count']}"
+        yield f"{note['reason'][0].upper()}{note['reason'][1:]}{of}."
 
 
 def _of_tuning(tuning: dict[str, Any]) -> Iterator[str]:
@@ -205,6 +267,8 @@ def _of_tuning(tuning: dict[str, Any]) -> Iterator[str]:
         f"Mixing {tuning['mixing']:g}, penalty {tuning['penalty']:.4g} ({how}; "
         f"folds: {tuning['folds']}, repeats: {tuning['repeats']}{skipped})."
     )
+    if tuning["at_weakest"]:
+        yield AT_WEAKEST
 
 
 def _of_cutoffs(cutoffs: dict[str, Any], outcome: dict[str, Any]) -> Iterator[str]:
@@ -219,7 +283,10 @@ def _of_cutoffs(cutoffs: dict[str, Any], outcome: dict[str, Any]) -> Iterator[st
     when = ""
     if outcome["kind"] == "survival":
         when = f", of the status at {outcome['horizon']:g}, of those in whom it is known"
-    yield f"Out of fold: not low has {told[0]}, not high {told[1]}{when}."
+    yield (
+        f"Out of fold: not low has {told[0]}, not high {told[1]}{when}. The cutoffs were chosen "
+        "on these predictions; in other patients they may do worse."
+    )
     if cutoffs["merged"]:
         yield "The targets of the cutoffs crossed: both are their midpoint."
 
@@ -243,8 +310,16 @@ def _of_stability(stability: dict[str, Any] | None) -> Iterator[str]:
     if stability is None:
         return
     bound = stability["false_selections_at_most"]
-    most = "" if bound is None else f", of which at most {bound:.2g} expected no better than chance"
+    most = ""
+    if bound is not None:
+        most = f" (at most {bound:.2g} that are no better than chance are to be expected)"
     yield (
-        f"Selected by {stability['threshold']:.0%} of {2 * stability['pairs']} halves or more: "
+        f"Each of {2 * stability['pairs']} halves selects the {stability['wanted_per_half']} that "
+        f"enter first; selected by {stability['threshold']:.0%} of them or more: "
         f"{', '.join(stability['stable']) or 'none'}{most}."
     )
+    if stability["failed_halves"]:
+        yield (
+            f"{stability['failed_halves']:.0%} of the halves could not be fitted: no bound on "
+            "chance selections holds."
+        )

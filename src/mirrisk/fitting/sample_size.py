@@ -166,16 +166,17 @@ class Support:
         return f"{self._capacity()}; {self._verdict()} {self._expectation()}"
 
     def _capacity(self) -> str:
-        capacity = _count(self.parameters, "candidate parameter") if self.parameters else "none"
+        number = self.parameters
+        capacity = _count(number, "candidate parameter") if number else "no candidate parameter"
         return f"A cohort of {_cohort(self.n, self.events)} supports {capacity}"
 
     def _verdict(self) -> str:
         required = self.required
-        one = required.parameters == 1
+        one, asked = required.parameters == 1, _count(required.parameters, "parameter")
         if self.sufficient:
-            return f"{required.parameters:,} {'is' if one else 'are'} considered."
+            return f"{asked} {'is' if one else 'are'} considered."
         return (
-            f"{required.parameters:,} {'needs' if one else 'need'} "
+            f"{asked} {'needs' if one else 'need'} "
             f"{_cohort(required.n, math.ceil(required.events))} "
             f"for {_aim(required)}: {self.shortfall:,} more."
         )
@@ -344,7 +345,7 @@ def supported(
     Examples
     --------
     >>> print(supported(200, 50, 12))
-    A cohort of 200 samples with 50 events supports none; 12 need ...: 806 more. Assumed: ...
+    A cohort of 200 samples with 50 events supports no candidate parameter; 12 parameters need ...
     """
     design = _cohort_design(n, events, timepoint, mean_follow_up)
     assumed = rsquared is None and nagelkerke is None and c_statistic is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import numpy as np
 from mirrisk.errors import MirriskWarning
 from mirrisk.fitting.audit import audit_directions
 from mirrisk.fitting.directions import Design
+from mirrisk.fitting.grid import Grid
 from mirrisk.fitting.report import caveats
-from mirrisk.fitting.selection import select_on_halves
-from mirrisk.fitting.tuning import Grid, fit_at
+from mirrisk.fitting.selection import entered_first, select_on_halves, to_select
+from mirrisk.fitting.tuning import fit_at
 from mirrisk.model import Cutoffs, FittedPanel
 
 if TYPE_CHECKING:
@@ -53,14 +55,16 @@ def stability(
     settings: Settings,
     family: Family,
 ) -> Selection | None:
-    """Select on halves at the penalty chosen; None where that was not asked for."""
+    """Select on halves at the mixing chosen; None where that was not asked for."""
     if not settings.stability:
         return None
+    wanted = to_select(len(predictors.candidates))
 
-    def coefficients(part: Predictors, outcome: Any) -> FloatArray:
+    def select(part: Predictors, outcome: Any) -> IntArray:
         design = Design.of(part.candidates.signs, settings.directions, len(part.covariates))
-        at = tuning.mixing, tuning.penalty
-        return fit_at(part.values, outcome, design, *at, family).coefficients
+        return entered_first(
+            part.values, outcome, design, tuning.mixing, wanted, len(part.candidates), family
+        )
 
     return select_on_halves(
         cohort,
@@ -68,7 +72,8 @@ def stability(
         happened,
         np.arange(len(y)) if groups is None else groups,
         predictors.candidates,
-        coefficients,
+        select,
+        wanted,
         pairs=settings.stability,
         seed=settings.seed,
         n_jobs=settings.n_jobs,
@@ -109,11 +114,16 @@ def make_panel(
     report: dict[str, Any],
     cancer: str | None,
 ) -> FittedPanel | None:
-    """Make what is kept of a fit; None, with a warning, where it predicts nothing."""
+    """Make what is kept of a fit; None, with a warning, where it predicts nothing.
+
+    The calibration slope becomes part of coefficients and cutoffs, so that what a panel says of
+    itself is what its probabilities are made of: its link has the slope 1.
+    """
     frequencies = None if selection is None else selection.frequencies
-    terms, covariates, features = predictors.terms(model.coefficients, frequencies)
+    slope = link.slope
+    terms, covariates, features = predictors.terms(slope * model.coefficients, frequencies)
     report["selected"] = [term.mirna for term in terms]
-    if not model.coefficients.any() or link.slope == 0:
+    if not model.coefficients.any() or slope == 0:
         why = (
             "no candidate is left at the best penalty"
             if not model.coefficients.any()
@@ -141,7 +151,7 @@ def make_panel(
         covariates=covariates,
         mean=joint.mean,
         covariance=joint.covariance,
-        link=link,
-        cutoffs=cutoffs,
+        link=replace(link, slope=1.0),
+        cutoffs=replace(cutoffs, low=slope * cutoffs.low, high=slope * cutoffs.high),
         report=report,
     )

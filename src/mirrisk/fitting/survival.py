@@ -9,9 +9,8 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from mirrisk.errors import MismatchError
-from mirrisk.fitting.base import PanelEstimator, patient_numbers
+from mirrisk.fitting.base import PanelEstimator
 from mirrisk.fitting.candidates import choose_candidates
-from mirrisk.fitting.cohort import outcome_in_order
 from mirrisk.fitting.hazards import fit_survival_panel
 from mirrisk.fitting.outcome import SurvivalOutcome
 from mirrisk.fitting.penalties import threads
@@ -84,7 +83,7 @@ class PanelSurvival(PanelEstimator):
     summary_ : Summary
         ``print`` it, or take its ``content`` as plain types.
     tuning_ : Tuning
-        Deviances and out-of-fold linear predictors.
+        Deviances and out-of-fold linear predictors, before calibration.
     unit_, specimen_ : str
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -179,7 +178,7 @@ class PanelSurvival(PanelEstimator):
         self.random_state = random_state
 
     def fit(
-        self, X: Any, y: Any, groups: Any = None, *, clinical: pd.DataFrame | None = None
+        self, X: Any, y: Any, *, groups: Any = None, clinical: pd.DataFrame | None = None
     ) -> Self:
         """Fit a panel.
 
@@ -192,9 +191,12 @@ class PanelSurvival(PanelEstimator):
             follow-up ended (0 or False censored, 1 or True the event, 2 death without it), and
             when, above 0.
         groups : array of shape (n_samples,), optional
-            The patient of each sample: no patient is in two folds.
+            The patient of each sample: no patient is in two folds, and events and the size of
+            the cohort are counted in patients.
         clinical : DataFrame, optional
-            The covariates by sample name, where X is an Expression.
+            The covariates by sample name, where X is an Expression; what ``covariates`` names are
+            its columns. (``mirrisk.score`` and ``mirrisk.validate`` call such a frame
+            ``covariates``.)
 
         Raises
         ------
@@ -209,8 +211,7 @@ class PanelSurvival(PanelEstimator):
         """
         # With one thread the result is the same wherever and beside whatever it is computed.
         with threads().limit(limits=1), self._hushed():
-            cohort = self._cohort(X, clinical, reset=True)
-            outcome_in_order(y, X)
+            cohort, patients = self._training(X, clinical, y, groups)
             panel, cancer = self._curated()
             index, specimen = cohort.expression.index, cohort.expression.specimen
             found = fit_survival_panel(
@@ -221,12 +222,12 @@ class PanelSurvival(PanelEstimator):
                 self._settings(),
                 panel=panel,
                 cancer=cancer,
-                groups=patient_numbers(groups, len(cohort)),
+                groups=patients,
             )
         self.panel_: FittedPanel | None = found.panel
         self.tuning_: Tuning = found.tuning
         self.summary_ = Summary(found.report)
-        self._link, self._end = found.link, found.end
+        self._link = found.link
         return self
 
     def predict(self, X: Any, *, clinical: pd.DataFrame | None = None) -> FloatArray:
@@ -261,7 +262,7 @@ class PanelSurvival(PanelEstimator):
         X, clinical
             As for :meth:`fit`.
         times : float, or array of shape (n_times,), optional
-            Until when, at most the longest follow-up; default the horizon.
+            Until when, at most the end of follow-up; default the horizon.
 
         Returns
         -------
@@ -332,10 +333,11 @@ class PanelSurvival(PanelEstimator):
     def _within_follow_up(self, times: Any) -> FloatArray:
         check_is_fitted(self)
         asked = np.atleast_1d(np.asarray(times, dtype=np.float64))
-        if asked.ndim != 1 or not ((asked >= 0) & (asked <= self._end)).all():
+        end = self._link.end
+        if asked.ndim != 1 or end is None or not ((asked >= 0) & (asked <= end)).all():
             raise MismatchError(
                 f"times asks for {np.asarray(times).tolist()}",
-                expected=f"times from 0 to {self._end:g}, the longest follow-up of the cohort",
+                expected=f"times from 0 to {end:g}, the end of the cohort's follow-up",
             )
         return asked
 

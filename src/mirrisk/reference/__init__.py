@@ -45,7 +45,15 @@ if TYPE_CHECKING:
     from mirrisk.reference.measuring import Measured
     from mirrisk.reference.normalisers import Normaliser
     from mirrisk.signatures import PanelLike
-    from mirrisk.vocabulary import BoolArray, FloatArray, Level, Specimen, Undetermined, Unit
+    from mirrisk.vocabulary import (
+        BoolArray,
+        FloatArray,
+        IntArray,
+        Level,
+        Specimen,
+        Undetermined,
+        Unit,
+    )
 
 COHORT = "cohort"
 """How a user asks for a reference fitted on the table itself."""
@@ -82,7 +90,8 @@ class Reference:
     median_reads : float or None
         Usual library size.
     samples : tuple of str
-        Fingerprints of the samples that it was fitted on, sorted (see :meth:`holds`).
+        Fingerprints of the samples that it was fitted on, several of each, sorted (see
+        :meth:`holds`).
     normalisers : tuple of Normaliser
         What Ct values are normalised by.
     panels : dict of str to str
@@ -324,8 +333,9 @@ class Reference:
     def holds(self, expression: Expression) -> BoolArray:
         """Tell which samples the reference was fitted on, or on a copy of theirs.
 
-        A sample is told by the order of its commonest miRNAs, whatever its name and unit. Where
-        other miRNAs are missing than were then it is not told.
+        A sample is told by the order of its commonest miRNAs, or of a third of them, whatever its
+        name and unit. One whose values were altered, or of which miRNAs of each third are
+        missing, is not told.
 
         Returns
         -------
@@ -334,14 +344,15 @@ class Reference:
         if not self.samples:
             return np.zeros(len(expression), dtype=bool)
         known = frozenset(self.samples)
-        return np.array([f in known for f in self._fingerprints(expression)], dtype=bool)
+        told = self._fingerprints(expression)
+        return np.array([not known.isdisjoint(orders) for orders in told], dtype=bool)
 
     def also_holding(self, expression: Expression) -> Reference:
         """Return the same reference that also tells other samples again: those of an update."""
-        known = {*self.samples, *self._fingerprints(expression)}
+        known = frozenset(self.samples).union(*self._fingerprints(expression))
         return Reference.from_dict(replace(self, samples=tuple(sorted(known))).to_dict())
 
-    def _fingerprints(self, expression: Expression) -> tuple[str, ...]:
+    def _fingerprints(self, expression: Expression) -> tuple[frozenset[str], ...]:
         logs = normalised(expression, self.profile.keys, self.level, self.normalisers)
         return fingerprints(self.profile, logs)
 
@@ -415,6 +426,25 @@ class Reference:
             return np.ones(len(self.keys), dtype=bool)
         hidden = below_detection(self.grids[:, 50], np.array([self.median_reads]))
         return np.asarray(~hidden[0])
+
+    @cached_property
+    def read_keys(self) -> tuple[str, ...]:
+        """Every miRNA that is looked at in a sample, once."""
+        return tuple(dict.fromkeys(key for keys in self._key_lists.values() for key in keys))
+
+    @cached_property
+    def read_places(self) -> dict[str, IntArray]:
+        """Where its keys, those of its profile and of its contrast stand in ``read_keys``."""
+        place = {key: i for i, key in enumerate(self.read_keys)}
+        return {
+            name: np.array([place[key] for key in keys], dtype=np.intp)
+            for name, keys in self._key_lists.items()
+        }
+
+    @property
+    def _key_lists(self) -> dict[str, tuple[str, ...]]:
+        contrast = () if self.contrast is None else self.contrast.keys
+        return {"keys": self.keys, "profile": self.profile.keys, "contrast": contrast}
 
     @cached_property
     def position(self) -> dict[str, int]:

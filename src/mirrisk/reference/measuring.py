@@ -67,14 +67,15 @@ class Measured:
 def measure(reference: Reference, expression: Expression) -> Measured:
     """Normalise a table as the reference was, and check each sample's fitness for it."""
     check_kind(reference, expression)
-    logs = normalised(expression, reference.profile.keys, reference.level, reference.normalisers)
+    every = normalised(expression, reference.read_keys, reference.level, reference.normalisers)
+    logs = take_columns(every, reference.read_places["profile"])
     composition = reference.profile.composition(logs, _reads(reference, expression))
     corrected = composition.correct(logs)
     distance = reference.profile.distance(corrected, composition.seen)
     slope = reference.profile.slope(corrected, composition.seen)
     partial = expression.partial | _lacks_reads(reference, expression, logs)
-    unfit, nearest = _unfit(reference, expression, composition, distance, slope, partial)
-    values = normalised(expression, reference.keys, reference.level, reference.normalisers)
+    unfit, nearest = _unfit(reference, expression, every, composition, distance, slope, partial)
+    values = take_columns(every, reference.read_places["keys"])
     return Measured(
         expression=expression,
         values=composition.correct(values),
@@ -201,6 +202,7 @@ def _noise(reference: Reference, expression: Expression, logs: FloatArray) -> Fl
 def _unfit(
     reference: Reference,
     expression: Expression,
+    every: FloatArray,
     composition: Composition,
     distance: FloatArray,
     slope: FloatArray,
@@ -210,7 +212,7 @@ def _unfit(
     reasons = np.full(len(distance), "", dtype=object)
     nearest = np.full(len(distance), "", dtype=object)
     if reference.contrast is not None:
-        logs = expression.log_values(reference.contrast.keys, reference.level)
+        logs = take_columns(every, reference.read_places["contrast"])
         margin, names = reference.contrast.margin(composition.correct(logs))
         other = margin < reference.contrast.threshold
         reasons[other] = "other_tissue"

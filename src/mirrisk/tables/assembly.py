@@ -116,7 +116,7 @@ def to_expression(cells: Cells, how: Reading) -> Expression:
         )
     cells, notes = _samples_in_rows(cells, how.orientation, how.aliases)
     notes = told + notes
-    library, cells = _library(cells, how.library_size)
+    library, cells = library_of(cells, how.library_size)
     cells, index, aside = _mirna_columns(cells, how.level, how.aliases)
     require_mirnas(index)
     values = numbers(cells)
@@ -238,9 +238,16 @@ def _numeric_or_empty(cell: object) -> bool:
     return cell is None or is_number(cell)
 
 
-def _library(
+def library_of(
     cells: Cells, library_size: str | Sequence[float] | None
 ) -> tuple[FloatArray | None, Cells]:
+    """Return the library sizes, and the cells without the column that held them.
+
+    Raises
+    ------
+    InvalidTableError
+        If there is no such column, or its values are no library sizes.
+    """
     if library_size is None:
         return None, cells
     if isinstance(library_size, str):

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 SAMPLE = "sample"
 """The first column of a file of clinical data."""
 
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "."})
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "."})
 """Cells, in lower case, that say that a value is not known."""
 
 SHOWN = 3
+
+MOST_SHOWN = 30
+"""Columns of a table that are named where one is not found."""
 
 
 def read_clinical(path: str | Path) -> pd.DataFrame:
@@ -95,7 +98,7 @@ def column(frame: pd.DataFrame, name: str, where: str = "") -> pd.Series:
     """
     names = list(map(str, frame.columns))
     if name not in names:
-        shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+        shown = ", ".join(names[:MOST_SHOWN]) + (", ..." if len(names) > MOST_SHOWN else "")
         raise NotFoundError(
             f"no column {name!r}" + did_you_mean(name, names),
             where=where,

@@ -47,7 +47,7 @@ def read_feather(content: bytes, where: str) -> Cells:
     try:
         table = feather.read_table(pa.BufferReader(content))
     except (pa.ArrowException, OSError):
-        raise _damaged("Feather", where) from None
+        raise damaged("Feather", where) from None
     return cells_of_arrow(table, where)
 
 
@@ -111,7 +111,7 @@ def cells_of_arrow(table: pa.Table, where: str = "") -> Cells:
     text: dict[int, list[object]] = {}
     for new, old in enumerate(others):
         column = table.column(old)
-        if _is_numeric(column.type):
+        if is_numeric(column.type):
             values[:, new] = _floats(column)
         else:
             text[new] = [None if cell in MISSING else cell for cell in column.to_pylist()]
@@ -127,7 +127,7 @@ def cells_of_arrow(table: pa.Table, where: str = "") -> Cells:
 
 def _names(table: pa.Table, where: str) -> tuple[int | None, tuple[str, ...]]:
     """Return the position of the column that names the rows, and what is to be said of it."""
-    index = _pandas_index(table)
+    index = pandas_index(table)
     if len(index) > 1:
         raise InvalidTableError(
             f"the index has {len(index)} levels: {', '.join(index)}",
@@ -140,12 +140,12 @@ def _names(table: pa.Table, where: str) -> tuple[int | None, tuple[str, ...]]:
     for j, column in enumerate(table.columns):
         # Above half: a repeated sample is for the Expression to refuse, a clinical column with
         # few values names nothing.
-        if _is_text(column.type) and 2 * len(column.unique()) > len(column):
+        if is_text(column.type) and 2 * len(column.unique()) > len(column):
             return j, (f"names are taken from column {table.column_names[j]!r}",)
     return None, ("no column holds names: samples are called sample_1, sample_2, ...",)
 
 
-def _pandas_index(table: pa.Table) -> list[str]:
+def pandas_index(table: pa.Table) -> list[str]:
     """Return the columns that pandas wrote as its index; none for a mere range."""
     written = (table.schema.metadata or {}).get(b"pandas")
     if written is None:
@@ -154,14 +154,16 @@ def _pandas_index(table: pa.Table) -> list[str]:
     return [name for name in index if isinstance(name, str) and name in table.column_names]
 
 
-def _is_numeric(kind: pa.DataType) -> bool:
+def is_numeric(kind: pa.DataType) -> bool:
+    """Tell whether a column of Arrow holds numbers (or nothing)."""
     from pyarrow import types
 
     tests = (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal, types.is_null)
     return any(test(kind) for test in tests)
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Tell whether a column of Arrow holds text, plain or as a dictionary."""
     from pyarrow import types
 
     if types.is_dictionary(kind):
@@ -184,10 +186,11 @@ def _parquet(content: bytes, where: str) -> pa.Table:
     try:
         return parquet.read_table(pa.BufferReader(content))
     except (pa.ArrowException, OSError):
-        raise _damaged("Parquet", where) from None
+        raise damaged("Parquet", where) from None
 
 
-def _damaged(kind: str, where: str) -> InvalidTableError:
+def damaged(kind: str, where: str) -> InvalidTableError:
+    """Say that a file cannot be read to its end."""
     return InvalidTableError(
         f"the {kind} file is damaged or cut short",
         where=where,

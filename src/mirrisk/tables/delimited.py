@@ -43,11 +43,11 @@ def read_delimited(content: bytes, *, where: str) -> Cells:
     InvalidTableError
         If it is no such file.
     """
-    text, delimiter = _without_preamble(text_of(content))
+    text, delimiter = without_preamble(text_of(content))
     if not text.strip():
         raise InvalidTableError("the file is empty", where=where, expected="a header and samples")
-    head = _head(text, delimiter, where)
-    table = _parse(text[head.length :], head, delimiter, where)
+    head = head_of(text, delimiter, where)
+    table = parse_text(text[head.length :], head, delimiter, where)
     if head.one_short and not any(map(str.strip, table.column(len(head.names) - 1).to_pylist())):
         raise InvalidTableError(
             "every row ends with an empty cell for which the header has no name",
@@ -55,11 +55,11 @@ def read_delimited(content: bytes, *, where: str) -> Cells:
             expected="as many cells in the header as in the rows",
             remedy="remove the delimiter at the end of each row, or add one to the header",
         )
-    return without_blanks(_to_cells(table, head.names, decimal_comma=delimiter == ";"), where)
+    return without_blanks(to_cells(table, head.names, decimal_comma=delimiter == ";"), where)
 
 
 @dataclass(frozen=True)
-class _Head:
+class Head:
     """The header: its names, that of the row names included, and its length in characters."""
 
     names: tuple[str, ...]
@@ -67,7 +67,7 @@ class _Head:
     one_short: bool
 
 
-def _head(text: str, delimiter: str, where: str) -> _Head:
+def head_of(text: str, delimiter: str, where: str) -> Head:
     """Parse the header, and enough of the first row to tell whether the header is one short."""
     lines = csv.reader(_lines(text), delimiter=delimiter)
     try:
@@ -91,7 +91,7 @@ def _head(text: str, delimiter: str, where: str) -> _Head:
             remedy="save it as CSV (in R: write.csv)",
         )
     one_short = len(first) == len(names) + 1
-    return _Head(("", *names) if one_short else tuple(names), length, one_short)
+    return Head(("", *names) if one_short else tuple(names), length, one_short)
 
 
 def _open_header(where: str) -> InvalidTableError:
@@ -127,7 +127,7 @@ def _end_of_line(text: str, count: int) -> int:
     return end
 
 
-def _without_preamble(text: str) -> tuple[str, str]:
+def without_preamble(text: str) -> tuple[str, str]:
     """Drop what stands before the header; return the rest and its delimiter."""
     stated = re.match(r'"?sep=(.)"?\n', text, re.IGNORECASE)
     if stated:  # Excel's own way of naming the delimiter
@@ -167,7 +167,7 @@ def _delimiter(line: str) -> str:
     return found if found in bare else ""
 
 
-def _parse(body: str, head: _Head, delimiter: str, where: str) -> pa.Table:
+def parse_text(body: str, head: Head, delimiter: str, where: str) -> pa.Table:
     """Read the body as text columns; the fast reader of Arrow, its errors in our words."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
@@ -190,7 +190,7 @@ def _parse(body: str, head: _Head, delimiter: str, where: str) -> pa.Table:
 
 
 def _indivisible(
-    body: str, head: _Head, delimiter: str, where: str, message: str
+    body: str, head: Head, delimiter: str, where: str, message: str
 ) -> InvalidTableError:
     """Say which row has another length than the header."""
     width = len(head.names)
@@ -224,7 +224,8 @@ def _odd_row(body: str, width: int, delimiter: str) -> tuple[int, list[str]]:
     return 0, []
 
 
-def _to_cells(table: pa.Table, header: Sequence[str], *, decimal_comma: bool) -> Cells:
+def to_cells(table: pa.Table, header: Sequence[str], *, decimal_comma: bool) -> Cells:
+    """Turn columns of text into cells: numbers where they are such, text where they are not."""
     import pyarrow as pa
     from pyarrow import compute
 

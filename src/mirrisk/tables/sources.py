@@ -92,7 +92,8 @@ def _read_folder(folder: Path, how: Reading) -> Cells:
         expected="one file; a folder of files of the GDC, one per sample; or a Parquet data set "
         "(a folder with .parquet files and nothing else)",
         remedy='of the GDC: assemble="gdc" in Python, --assemble gdc on the command line; '
-        "other files: one at a time",
+        "other files, each a table of its own: `mirrisk score FOLDER --out FOLDER|TABLE`, "
+        "mirrisk.score_files in Python",
     )
 
 

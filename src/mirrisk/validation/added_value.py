@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mirrisk.validation.bootstrap import bootstrap_interval
-from mirrisk.validation.discrimination import delong_test
-from mirrisk.validation.outcome import binary_outcome, probability
+from mirrisk.validation.clustered_auc import auc_difference
+from mirrisk.validation.outcome import binary_outcome, group_codes, probability
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -44,7 +44,7 @@ class AddedValue:
     Attributes
     ----------
     auc : AucDifference
-        Full less base, paired DeLong. Above 0 speaks for the full risk.
+        Full less base, paired DeLong (of groups: for patients). Above 0 speaks for the full risk.
     brier : BootstrapInterval
         Brier score, full less base. Below 0 speaks for the full risk.
     idi : BootstrapInterval
@@ -84,8 +84,7 @@ def added_value(
     risk_base, risk_full : array-like of shape (n_samples,)
         Probabilities, out of fold: of clinical covariates, and of these with the panel.
     n, seed, level, groups
-        As in `mirrisk.validation.bootstrap.bootstrap_interval`. The test of the AUCs does not
-        know of groups.
+        As in `mirrisk.validation.bootstrap.bootstrap_interval`.
 
     Returns
     -------
@@ -94,7 +93,7 @@ def added_value(
     Raises
     ------
     MismatchError
-        If a risk is no probability, and as `delong_test` and `bootstrap_interval` do.
+        If a risk is no probability, and as `auc_difference` and `bootstrap_interval` do.
 
     References
     ----------
@@ -110,11 +109,12 @@ def added_value(
     outcome, _ = binary_outcome(y, risk_base)
     binary_outcome(y, risk_full)
     base, full = probability(risk_base), probability(risk_full)
+    patients = None if groups is None else group_codes(groups, len(outcome))
     interval = partial(
         bootstrap_interval, n=n, seed=seed, level=level, groups=groups, vectorized=True
     )
     return AddedValue(
-        auc=delong_test(outcome, full, base, level=level),
+        auc=auc_difference(outcome, full, base, patients, level=level),
         brier=interval(_brier_difference, outcome, base, full, measure="difference of Brier score"),
         idi=interval(_idi, outcome, base, full, measure="IDI"),
         n=len(outcome),

@@ -12,11 +12,11 @@ from scipy.special import ndtr
 from mirrisk.errors import MismatchError
 from mirrisk.scoring import FLAGS, Flag
 from mirrisk.validation.calibration import calibration, calibration_of_percentiles
-from mirrisk.validation.clustered_auc import auc_with_interval
+from mirrisk.validation.clustered import repeated, share_of
+from mirrisk.validation.clustered_auc import auc_difference, auc_with_interval
 from mirrisk.validation.cutoffs import at_cutoff, cutoff_for
-from mirrisk.validation.discrimination import auc, delong_test
+from mirrisk.validation.discrimination import auc
 from mirrisk.validation.estimate import Estimate
-from mirrisk.validation.interval import Proportion, clopper_pearson
 from mirrisk.validation.logistic import fit_logistic
 from mirrisk.validation.net_benefit import net_benefit
 from mirrisk.validation.permutation import permutation_test
@@ -31,12 +31,18 @@ if TYPE_CHECKING:
     from mirrisk.validation.crossfit import Judged
     from mirrisk.validation.cutoffs import Cutoff
     from mirrisk.validation.discrimination import AucDifference
-    from mirrisk.validation.interval import Interval
+    from mirrisk.validation.interval import Interval, Proportion
     from mirrisk.validation.net_benefit import DecisionCurve
     from mirrisk.validation.permutation import PermutationTest
-    from mirrisk.vocabulary import BoolArray, FloatArray
+    from mirrisk.vocabulary import BoolArray, FloatArray, IntArray
 
 T = TypeVar("T")
+
+COUNTS_SAMPLES = (
+    "patients have several samples: limits and standard errors are for patients; the tests of "
+    "Kolmogorov and Smirnov and of Spiegelhalter and likelihood ratios count samples, so that "
+    "their p-values are too small"
+)
 
 TARGET = 0.9
 """Sensitivity, and specificity, that cutoffs are looked for."""
@@ -180,6 +186,8 @@ def evaluate(
     score = judged.score[scored]
     risk = judged.probability[scored] if fitted else score
     calibrated = fitted and probabilities
+    if repeated(patients) is not None:
+        notes.append(COUNTS_SAMPLES)
     return BinaryFigures(
         auc=auc_with_interval(y, risk, patients),
         permutation=_or_note(
@@ -192,16 +200,21 @@ def evaluate(
             "no average precision",
             lambda: average_precision(y, risk, n=resamples, seed=seed, groups=patients),
         ),
-        calibration=calibration(y, risk) if calibrated else None,
-        percentiles=None if fitted else calibration_of_percentiles(ndtr(score)),
+        calibration=calibration(y, risk, groups=patients) if calibrated else None,
+        percentiles=None if fitted else calibration_of_percentiles(ndtr(score), groups=patients),
         percentiles_of_non_events=None
         if fitted
-        else calibration_of_percentiles(ndtr(score[y == 0])),
+        else calibration_of_percentiles(
+            ndtr(score[y == 0]), groups=None if patients is None else patients[y == 0]
+        ),
         recalibration=None
         if calibrated
-        else _or_note(notes, "no odds ratio", lambda: recalibrated(y, score)),
-        flags=flags_of(cases.y, judged),
-        cutoffs=(cutoff_for(y, risk, sensitivity=TARGET), cutoff_for(y, risk, specificity=TARGET)),
+        else _or_note(notes, "no odds ratio", lambda: recalibrated(y, score, patients)),
+        flags=flags_of(cases.y, judged, groups),
+        cutoffs=(
+            cutoff_for(y, risk, sensitivity=TARGET, groups=patients),
+            cutoff_for(y, risk, specificity=TARGET, groups=patients),
+        ),
         net_benefit=net_benefit(y, risk, list(thresholds)) if thresholds and calibrated else None,
         comparisons=_comparisons(cases, judged, fitted, notes),
         bounds=bounds_of(cases.y, judged.probability if fitted else judged.score, scored),
@@ -209,8 +222,10 @@ def evaluate(
     )
 
 
-def recalibrated(y: FloatArray, score: FloatArray) -> Recalibration:
-    """Regress the log odds of the event on the score.
+def recalibrated(
+    y: FloatArray, score: FloatArray, patients: IntArray | None = None
+) -> Recalibration:
+    """Regress the log odds of the event on the score; standard errors are for patients.
 
     Raises
     ------
@@ -219,7 +234,8 @@ def recalibrated(y: FloatArray, score: FloatArray) -> Recalibration:
     """
     if np.ptp(score) == 0:
         raise MismatchError("the score is the same for all samples")
-    fit = fit_logistic(np.column_stack([np.ones(len(y)), score]), y)
+    design = np.column_stack([np.ones(len(y)), score])
+    fit = fit_logistic(design, y, patients=repeated(patients))
     intercept, slope = (
         Estimate.wald(float(value), float(error), 0.95)
         for value, error in zip(fit.coefficients, fit.standard_errors, strict=True)
@@ -235,18 +251,23 @@ def recalibrated(y: FloatArray, score: FloatArray) -> Recalibration:
     return Recalibration(intercept, slope, odds_ratio)
 
 
-def flags_of(y: FloatArray, judged: Judged) -> Flags:
+def flags_of(y: FloatArray, judged: Judged, patients: IntArray | None = None) -> Flags:
     """Cross flags with the outcome; sensitivity and specificity are those of scored samples."""
     rows = []
     for flag in ORDER:
         here = judged.flags == FLAGS.index(flag)
-        n, events = int(here.sum()), int(y[here].sum())
-        rows.append(FlagRow(flag, n, events, clopper_pearson(events, n)))
+        share = share_of(y[here] == 1, None if patients is None else patients[here])
+        rows.append(FlagRow(flag, share.of, share.count, share))
     scored = judged.scored
     outcome, flags = y[scored], judged.flags[scored]
     high = (flags == FLAGS.index("high")).astype(float)
     not_low = (flags != FLAGS.index("low")).astype(float)
-    return Flags(tuple(rows), at_cutoff(outcome, high, 1), at_cutoff(outcome, not_low, 1))
+    groups = None if patients is None else patients[scored]
+    return Flags(
+        tuple(rows),
+        at_cutoff(outcome, high, 1, groups=groups),
+        at_cutoff(outcome, not_low, 1, groups=groups),
+    )
 
 
 def bounds_of(y: FloatArray, risk: FloatArray, scored: BoolArray) -> Bounds | None:
@@ -297,7 +318,7 @@ def _compared(name: str, cases: Cases, judged: Judged, fitted: bool) -> Comparis
         events=int(y.sum()),
         panel=auc_with_interval(y, risk, patients),
         other=auc_with_interval(y, other[both], patients),
-        difference=delong_test(y, risk, other[both]),
+        difference=auc_difference(y, risk, other[both], patients),
     )
 
 

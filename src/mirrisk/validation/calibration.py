@@ -27,19 +27,26 @@ import numpy as np
 
 from mirrisk.errors import MismatchError
 from mirrisk.validation.calibration_curve import CalibrationCurve
-from mirrisk.validation.estimate import ChiSquaredTest, Estimate, exact_share
+from mirrisk.validation.clustered import estimated_share, repeated
+from mirrisk.validation.estimate import ChiSquaredTest, Estimate
 from mirrisk.validation.logistic import (
     NotConvergedError,
     SeparatedError,
     fit_logistic,
     log_likelihood,
 )
-from mirrisk.validation.outcome import binary_outcome, check_level, finite, probability
+from mirrisk.validation.outcome import (
+    binary_outcome,
+    check_level,
+    finite,
+    group_codes,
+    probability,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from mirrisk.vocabulary import FloatArray
+    from mirrisk.vocabulary import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,9 @@ class Calibration:
         return "\n".join(lines)
 
 
-def calibration(y: ArrayLike, p: ArrayLike, *, level: float = 0.95) -> Calibration:
+def calibration(
+    y: ArrayLike, p: ArrayLike, *, level: float = 0.95, groups: ArrayLike | None = None
+) -> Calibration:
     """Compare predicted risks with the outcome.
 
     Parameters
@@ -131,6 +140,9 @@ def calibration(y: ArrayLike, p: ArrayLike, *, level: float = 0.95) -> Calibrati
         Predicted risk of the event, 0 to 1, of samples the model was not fitted to.
     level : float, default 0.95
         Of the intervals: exact for the observed risk, Wald's for intercepts and slope.
+    groups : array-like of shape (n_samples,), optional
+        The patient of each sample, where patients have several: intervals are then for patients
+        (Korn and Graubard's, and a sandwich). The tests count samples.
 
     Returns
     -------
@@ -162,8 +174,9 @@ def calibration(y: ArrayLike, p: ArrayLike, *, level: float = 0.95) -> Calibrati
     predicted = probability(p)
     check_level(level)
     n, events = len(outcome), int(outcome.sum())
-    observed = exact_share(events, n, level)
-    logistic, notes = _logistic(outcome, predicted, level)
+    patients = None if groups is None else repeated(group_codes(groups, n))
+    observed = estimated_share(outcome == 1, patients, level)
+    logistic, notes = _logistic(outcome, predicted, level, patients)
     brier = float(np.mean((outcome - predicted) ** 2))
     unmodelled = observed.value * (1 - observed.value)
     z = _spiegelhalter(outcome, predicted)
@@ -209,7 +222,9 @@ class _Fit(NamedTuple):
     log_likelihood: float
 
 
-def _logistic(y: FloatArray, p: FloatArray, level: float) -> tuple[_Logistic, tuple[str, ...]]:
+def _logistic(
+    y: FloatArray, p: FloatArray, level: float, patients: IntArray | None
+) -> tuple[_Logistic, tuple[str, ...]]:
     from scipy.special import logit
 
     reason = _why_no_likelihood(y, p)
@@ -219,11 +234,12 @@ def _logistic(y: FloatArray, p: FloatArray, level: float) -> tuple[_Logistic, tu
     log_odds = logit(p)
     ones = np.ones(len(y))
     null = log_likelihood(logit(y.mean()) * ones, y)
-    shifted, why_no_shift = _recalibrated(ones[:, np.newaxis], y, log_odds, level)
+    shifted, why_no_shift = _recalibrated(ones[:, np.newaxis], y, log_odds, level, patients)
     if np.ptp(log_odds) == 0:
         sloped, why_no_slope = _undefined(level), "the predicted risk is the same for all: no slope"
     else:
-        sloped, why_no_slope = _recalibrated(np.column_stack([ones, log_odds]), y, 0.0, level)
+        design = np.column_stack([ones, log_odds])
+        sloped, why_no_slope = _recalibrated(design, y, 0.0, level, patients)
     parts = _assembled(null, log_likelihood(log_odds, y), shifted, sloped, len(y))
     return parts, tuple(filter(None, (why_no_shift, why_no_slope)))
 
@@ -249,11 +265,15 @@ def _why_no_likelihood(y: FloatArray, p: FloatArray) -> str:
 
 
 def _recalibrated(
-    design: FloatArray, y: FloatArray, offset: FloatArray | float, level: float
+    design: FloatArray,
+    y: FloatArray,
+    offset: FloatArray | float,
+    level: float,
+    patients: IntArray | None,
 ) -> tuple[_Fit, str]:
     """Fit a recalibration, or say why there is none."""
     try:
-        fit = fit_logistic(design, y, offset)
+        fit = fit_logistic(design, y, offset, patients)
     except SeparatedError:
         return _undefined(level), "the predicted risk separates events from non-events: no slope"
     except NotConvergedError:
@@ -335,7 +355,11 @@ class PercentileCalibration:
 
 
 def calibration_of_percentiles(
-    percentile: ArrayLike, *, tail: float = 0.1, level: float = 0.95
+    percentile: ArrayLike,
+    *,
+    tail: float = 0.1,
+    level: float = 0.95,
+    groups: ArrayLike | None = None,
 ) -> PercentileCalibration:
     """Compare percentiles of a reference with the uniform distribution.
 
@@ -350,6 +374,8 @@ def calibration_of_percentiles(
         Above 0 and at most 0.5.
     level : float, default 0.95
         Of the exact intervals.
+    groups : array-like of shape (n_samples,), optional
+        The patient of each sample, as for :func:`calibration`. The test counts samples.
 
     Raises
     ------
@@ -369,12 +395,13 @@ def calibration_of_percentiles(
     if not 0 < tail <= 0.5:
         raise MismatchError(f"tail is {tail}", expected="a share above 0 and at most 0.5")
     n = len(values)
+    patients = None if groups is None else group_codes(groups, n)
     ks = kstest(values, "uniform")
     return PercentileCalibration(
         n=n,
         tail=float(tail),
-        above=exact_share(int(np.count_nonzero(values > 1 - tail)), n, level),
-        below=exact_share(int(np.count_nonzero(values < tail)), n, level),
+        above=estimated_share(values > 1 - tail, patients, level),
+        below=estimated_share(values < tail, patients, level),
         mean=float(values.mean()),
         ks_statistic=float(ks.statistic),
         ks_p=float(ks.pvalue),

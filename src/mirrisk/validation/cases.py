@@ -10,6 +10,7 @@ import pandas as pd
 
 from mirrisk.errors import InvalidTableError, MismatchError
 from mirrisk.tables.clinical import numbers
+from mirrisk.validation.classes import two_classes
 from mirrisk.validation.follow_up import FollowUp, follow_up
 from mirrisk.validation.outcome import group_codes
 
@@ -50,8 +51,9 @@ class Cases:
     grouped : bool
         Whether the caller said who the patients are.
     sites : array of str of shape (n_cases,), optional
-    subgroups, covariates, others : DataFrame
-        One row per case: text, numbers, other risks; without columns where none were given.
+    subgroups, covariates, baseline, others : DataFrame
+        One row per case: text, what the panel needs, what it is to add to, other risks; without
+        columns where none were given.
     left_out : tuple of LeftOut
     notes : tuple of str
     """
@@ -67,6 +69,7 @@ class Cases:
     sites: Any
     subgroups: pd.DataFrame
     covariates: pd.DataFrame
+    baseline: pd.DataFrame
     others: pd.DataFrame
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
@@ -105,6 +108,7 @@ class Cases:
             sites=None if self.sites is None else self.sites[which],
             subgroups=self.subgroups[which],
             covariates=self.covariates[which],
+            baseline=self.baseline[which],
             others=self.others[which],
             left_out=(*self.left_out, *(reason for reason in reasons if reason.count)),
         )
@@ -136,8 +140,10 @@ def gather(
     sites: object = None,
     subgroups: object = None,
     covariates: object = None,
+    baseline: object = None,
     others: object = None,
-    event_class: str | None = None,
+    event_class: object = None,
+    fitted_to: tuple[str, str] | None = None,
 ) -> Cases:
     """Bring all that is known of samples into the order of their table.
 
@@ -150,15 +156,19 @@ def gather(
     time, event : array-like or Series, optional
         Instead of `y`: follow-up, and 0 censored, 1 event, from 2 up competing events.
     groups, sites : array-like or Series, optional
-    subgroups, covariates, others : DataFrame, Series or mapping, optional
-        Covariates and other risks are numbers.
-    event_class : str, optional
-        The class that is the event; default the second in order.
+    subgroups, covariates, baseline, others : DataFrame, Series or mapping, optional
+        All but subgroups are numbers.
+    event_class : str, number or bool, optional
+        The class of `y` that is the event; default the second in order.
+    fitted_to : tuple of str, optional
+        What a fitted panel calls no event and the event: the classes of `y` must be these,
+        unless `event_class` says which is the event.
 
     Raises
     ------
     MismatchError
-        If columns are not of the table's samples, or it is not said which outcome is meant.
+        If columns are not of the table's samples, it is not said which outcome is meant, or its
+        classes are others than the panel's.
     InvalidTableError
         If a cell is no number where one is needed.
     """
@@ -166,11 +176,17 @@ def gather(
     if y is not None and time is None and event is None:
         labels = aligned(y, samples, "y", notes)
         known = ~pd.isna(labels)
-        codes, other, named = two_classes(labels[known], event_class)
+        _require_known(known)
+        codes, other, named = two_classes(labels[known], event_class, fitted_to)
         outcome = np.full(len(samples), np.nan)
         outcome[known] = codes
         followed = None
     elif y is None and time is not None and event is not None:
+        if event_class is not None:
+            raise MismatchError(
+                f"event class {event_class!r} with a follow-up",
+                expected="codes: 0 censored, 1 event, from 2 up competing events",
+            )
         times, ends = (
             numbers(pd.Series(aligned(v, samples, name, notes), index=list(samples), name=name))
             for v, name in ((time, "time"), (event, "event"))
@@ -195,6 +211,7 @@ def gather(
         sites=_words(aligned(sites, samples, "sites", notes), known),
         subgroups=_frame(subgroups, samples, "subgroups", notes)[known],
         covariates=_numeric(_frame(covariates, samples, "covariates", notes), samples)[known],
+        baseline=_numeric(_frame(baseline, samples, "baseline", notes), samples)[known],
         others=_numeric(_frame(others, samples, "other risks", notes), samples)[known],
         notes=tuple(dict.fromkeys(notes)),
     )
@@ -206,13 +223,14 @@ def gather(
 def aligned(values: object, samples: Sequence[str], name: str, notes: list[str]) -> Any:
     """Return one cell per sample of the table; None where no values were given.
 
-    A Series goes by its names, unless it has none; anything else by position.
+    A Series goes by its names, unless it has none (pandas' default index, which counts rows);
+    anything else by position.
     """
     if values is None:
         return None
     if isinstance(values, pd.Series):
-        places = _places(values.index, samples, name, notes)
-        if places is not None:
+        if not _nameless(values.index, samples):
+            places = _places(values.index, samples, name, notes)
             cells = np.append(values.to_numpy(dtype=object), [None])
             return cells[places]
         values = values.to_numpy(dtype=object)
@@ -225,45 +243,19 @@ def aligned(values: object, samples: Sequence[str], name: str, notes: list[str])
     return cells
 
 
-def two_classes(labels: Any, event_class: str | None = None) -> tuple[FloatArray, str, str]:
-    """Return 0 and 1, and what no event and the event are called.
-
-    Raises
-    ------
-    MismatchError
-        If there are not two classes; 0 and 1 need not both be there.
-    """
-    _require_known(np.ones(len(labels), dtype=bool))
-    try:
-        cells = labels.astype(np.float64)
-    except (TypeError, ValueError):
-        cells = labels.astype(str)
-    classes = np.unique(cells)
-    if cells.dtype.kind == "f" and np.isin(classes, (0, 1)).all():
-        return cells, "0", "1"
-    if len(classes) != 2:
-        shown = ", ".join(map(str, classes[:5])) + (", ..." if len(classes) > 5 else "")
-        raise MismatchError(
-            f"the outcome has {len(classes)} classes: {shown}",
-            expected="two: the second in order is the event",
-            remedy="merge classes, or leave the samples of others without an outcome",
-        )
-    names = [str(name) for name in classes]
-    if event_class in names and event_class == names[0]:
-        classes, names = classes[::-1], names[::-1]
-    return (cells == classes[1]).astype(np.float64), names[0], names[1]
+def _nameless(index: pd.Index, samples: Sequence[str]) -> bool:
+    """Tell whether an index only counts rows; samples named "1" to "n" are not rows 0 to n - 1."""
+    if not isinstance(index, pd.RangeIndex) or (index.start, index.step) != (0, 1):
+        return False
+    return set(map(str, index)) != set(samples)
 
 
-def _places(
-    index: pd.Index, samples: Sequence[str], name: str, notes: list[str]
-) -> IntArray | None:
-    """Return the row of each sample, -1 where there is none; None where rows have no names."""
+def _places(index: pd.Index, samples: Sequence[str], name: str, notes: list[str]) -> IntArray:
+    """Return the row of each sample, -1 where there is none."""
     labels = list(map(str, index))
     position = {label: row for row, label in enumerate(labels)}
     places = np.array([position.get(sample, -1) for sample in samples], dtype=np.intp)
     if (places < 0).all():
-        if isinstance(index, pd.RangeIndex):
-            return None
         shown = f"rows named like {labels[0]!r}" if labels else "no rows"
         raise MismatchError(
             f"no sample of the table is in {name}",

@@ -2,7 +2,8 @@
 
 The file is of JSON lines. The first tells what the run is: digests of its data and estimator,
 its scheme in full, and versions of the software. Each other line is a finished fit, appended when
-it finishes. It holds risks or measures by row number, and no sample's name.
+it finishes. It holds risks or measures by row number; errors and warnings of fits are kept
+without the names of samples (:mod:`mirrisk.validation.anonymous`).
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ def cross_fitted(
             remedy="name a reference (--reference), or validate on more samples",
         )
     shared = (panel, expression, parts, patients)
-    outcomes = run_tasks(_score_part, shared, tasks, n_jobs=n_jobs)
+    outcomes = run_tasks(_score_part, shared, tasks, n_jobs=n_jobs, names=expression.samples)
     for outcome in outcomes:
         if outcome.error:
             raise MismatchError(

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mirrisk.errors import MismatchError
-from mirrisk.validation.interval import Proportion, clopper_pearson
-from mirrisk.validation.outcome import binary_outcome
+from mirrisk.validation.clustered import share_of
+from mirrisk.validation.outcome import binary_outcome, group_codes
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from mirrisk.vocabulary import FloatArray
+    from mirrisk.validation.interval import Proportion
+    from mirrisk.vocabulary import BoolArray, FloatArray
 
 _ROUNDING = 1e-9
 """A target of 0.9 asks for 9 events of 10, whatever 0.9 * 10 is in floating point."""
@@ -64,6 +65,7 @@ def cutoff_for(
     sensitivity: float | None = None,
     specificity: float | None = None,
     level: float = 0.95,
+    groups: ArrayLike | None = None,
 ) -> Cutoff:
     """Find the cutoff that reaches a sensitivity, or a specificity.
 
@@ -81,6 +83,8 @@ def cutoff_for(
         cohort's risks that reaches it is taken; an infinite cutoff where none does, because the
         highest risk is shared with too many non-events.
     level : float, default 0.95
+    groups : array-like of shape (n_samples,), optional
+        The patient of each sample, where patients have several: limits are then for patients.
 
     Returns
     -------
@@ -110,10 +114,17 @@ def cutoff_for(
         value = _kth_highest(values[outcome == 1], _target("sensitivity", sensitivity))
     else:
         value = _lowest_above(values, outcome, _target("specificity", specificity or 0.0))
-    return at_cutoff(outcome, values, value, level=level)
+    return at_cutoff(outcome, values, value, level=level, groups=groups)
 
 
-def at_cutoff(y: ArrayLike, risk: ArrayLike, value: float, *, level: float = 0.95) -> Cutoff:
+def at_cutoff(
+    y: ArrayLike,
+    risk: ArrayLike,
+    value: float,
+    *,
+    level: float = 0.95,
+    groups: ArrayLike | None = None,
+) -> Cutoff:
     """Tell what a cutoff achieves.
 
     Parameters
@@ -123,6 +134,8 @@ def at_cutoff(y: ArrayLike, risk: ArrayLike, value: float, *, level: float = 0.9
     value : float
         Positive is a risk of at least this. Any number but NaN.
     level : float, default 0.95
+    groups : array-like of shape (n_samples,), optional
+        The patient of each sample, where patients have several: limits are then for patients.
 
     Returns
     -------
@@ -142,18 +155,21 @@ def at_cutoff(y: ArrayLike, risk: ArrayLike, value: float, *, level: float = 0.9
     if math.isnan(value):
         raise MismatchError("the cutoff is NaN", expected="a number")
     positive, event = values >= value, outcome == 1
-    hits, false_alarms = int((positive & event).sum()), int((positive & ~event).sum())
-    misses, rejections = int((~positive & event).sum()), int((~positive & ~event).sum())
+    patients = None if groups is None else group_codes(groups, len(values))
+
+    def share(hit: BoolArray, among: BoolArray) -> Proportion:
+        return share_of(hit[among], None if patients is None else patients[among], level)
+
     return Cutoff(
         value=float(value),
-        true_positives=hits,
-        false_positives=false_alarms,
-        false_negatives=misses,
-        true_negatives=rejections,
-        sensitivity=clopper_pearson(hits, hits + misses, level),
-        specificity=clopper_pearson(rejections, rejections + false_alarms, level),
-        ppv=clopper_pearson(hits, hits + false_alarms, level),
-        npv=clopper_pearson(rejections, rejections + misses, level),
+        true_positives=int((positive & event).sum()),
+        false_positives=int((positive & ~event).sum()),
+        false_negatives=int((~positive & event).sum()),
+        true_negatives=int((~positive & ~event).sum()),
+        sensitivity=share(positive, event),
+        specificity=share(~positive, ~event),
+        ppv=share(event, positive),
+        npv=share(~event, ~positive),
     )
 
 

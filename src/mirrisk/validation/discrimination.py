@@ -76,6 +76,8 @@ class AucDifference:
     low, high : float
         Limits of the difference.
     level : float
+    method : str
+        What the standard error is.
     """
 
     auc_a: float
@@ -88,13 +90,14 @@ class AucDifference:
     low: float
     high: float
     level: float
+    method: str = ""
 
     def __str__(self) -> str:
         p = f"p = {self.p_value:.2g}" if self.p_value >= 0.001 else "p < 0.001"
-        kind = "paired DeLong" if math.isinf(self.df) else "unpaired DeLong"
+        method = f", {self.method}" if self.method else ""
         return (
             f"difference of AUC {self.difference:+.2f} ({self.auc_a:.2f} - {self.auc_b:.2f}; "
-            f"{100 * self.level:.4g}% CI {self.low:+.2f} to {self.high:+.2f}, {p}, {kind})"
+            f"{100 * self.level:.4g}% CI {self.low:+.2f} to {self.high:+.2f}, {p}{method})"
         )
 
 
@@ -327,8 +330,12 @@ def _paired(y: FloatArray, first: FloatArray, second: FloatArray, level: float) 
     variance = float(
         sum(np.var(one - other, ddof=1) / len(one) for one, other in zip(a, b, strict=True))
     )
-    return _difference(
-        float(a.of_events.mean()), float(b.of_events.mean()), variance, math.inf, level
+    return difference_of(
+        float(a.of_events.mean()),
+        float(b.of_events.mean()),
+        variance,
+        level=level,
+        method="paired DeLong",
     )
 
 
@@ -336,10 +343,19 @@ def _unpaired(a: DeLong, b: DeLong, level: float) -> AucDifference:
     variance = a.variance + b.variance
     denominator = a.variance**2 / (a.n - 1) + b.variance**2 / (b.n - 1)
     df = variance**2 / denominator if denominator else float(a.n + b.n - 2)
-    return _difference(a.auc, b.auc, variance, df, level)
+    return difference_of(a.auc, b.auc, variance, df=df, level=level, method="unpaired DeLong")
 
 
-def _difference(a: float, b: float, variance: float, df: float, level: float) -> AucDifference:
+def difference_of(
+    a: float, b: float, variance: float, *, df: float = math.inf, level: float, method: str
+) -> AucDifference:
+    """Compare two AUCs by the variance of their difference.
+
+    Raises
+    ------
+    MismatchError
+        If it is 0 and they differ.
+    """
     error = math.sqrt(variance) if variance > _ROUNDING**2 else 0.0
     difference = a - b if abs(a - b) > _ROUNDING else 0.0
     if not error and difference:
@@ -362,6 +378,7 @@ def _difference(a: float, b: float, variance: float, df: float, level: float) ->
         low=difference - margin,
         high=difference + margin,
         level=level,
+        method=method,
     )
 
 

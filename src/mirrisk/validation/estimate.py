@@ -93,14 +93,16 @@ def exact_share(count: int, n: int, level: float = 0.95) -> Estimate:
     Clopper CJ, Pearson ES. The use of confidence or fiducial limits illustrated in the case of
     the binomial. Biometrika 1934;26:404-413. doi:10.1093/biomet/26.4.404
     """
+    share = count / n
+    low, high = exact_limits(count, n, level)
+    return Estimate(share, math.sqrt(share * (1 - share) / n), low, high, level)
+
+
+def exact_limits(count: float, n: float, level: float) -> tuple[float, float]:
+    """Return Clopper and Pearson's limits of a share; counts need not be whole numbers."""
     from scipy.special import betaincinv
 
     tail = (1 - level) / 2
-    share = count / n
-    return Estimate(
-        value=share,
-        standard_error=math.sqrt(share * (1 - share) / n),
-        low=float(betaincinv(count, n - count + 1, tail)) if count else 0.0,
-        high=float(betaincinv(count + 1, n - count, 1 - tail)) if count < n else 1.0,
-        level=level,
-    )
+    low = float(betaincinv(count, n - count + 1, tail)) if count > 0 else 0.0
+    high = float(betaincinv(count + 1, n - count, 1 - tail)) if count < n else 1.0
+    return low, high

@@ -22,15 +22,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit, logit, stdtrit
 
-from mirrisk.validation.estimate import normal_quantile
+from mirrisk.validation.estimate import exact_limits, normal_quantile
 from mirrisk.validation.interval import Interval
 
 if TYPE_CHECKING:
     from mirrisk.vocabulary import FloatArray, IntArray
 
 METHOD = "logit, patients"
+ONE_MODEL = "logit jackknife, patients"
 COMPETING = 2
 
 
@@ -136,11 +137,60 @@ def fold_concordance(
         return Interval(math.nan, math.nan, math.nan, level, METHOD, "Harrell's C")
     c = float(cs.mean())
     total = sum(compared[1:], start=compared[0])
-    influence = 2 * (total.right - c * total.all) / total.all.sum()
-    of_patient = np.bincount(patients, influence)
-    variance = float(of_patient @ of_patient) * (1 + training)
+    variance = _jackknife(total, c, patients) * (1 + training)
     variance += float(cs.var(ddof=1)) if cs.size > 1 else 0.0
+    low, high = _limits(c, normal_quantile(level) * math.sqrt(variance))
+    return Interval(c, low, high, level, METHOD, "Harrell's C")
+
+
+def concordance_interval(
+    pairs: Pairs, event: IntArray, patients: IntArray, level: float = 0.95
+) -> Interval:
+    """Return C of one model on samples that it has not seen, with limits for patients.
+
+    Parameters
+    ----------
+    pairs : Pairs
+        Of which one at least is comparable.
+    event : ndarray of shape (n_samples,)
+        0 censored, 1 the event, 2 a competing event.
+    patients : ndarray of int, shape (n_samples,)
+        From 0.
+    level : float, default 0.95
+
+    Returns
+    -------
+    Interval
+        Symmetric on the logit scale: the infinitesimal jackknife over patients, with the quantile
+        of the t distribution for as many patients as have the event. For a C of 0 or 1, which
+        leaves no variance, the exact limits of so many successes, or failures, without exception.
+
+    Notes
+    -----
+    Coverage in small cohorts: docs/validation.md.
+    """
+    m = int(patients.max()) + 1
+    eventful = len(np.unique(patients[event == 1]))
+    c = pairs.c
+    variance = _jackknife(pairs, c, patients) * m / max(m - 1, 1)
+    if min(c, 1 - c) <= 0:
+        low, high = exact_limits(c * eventful, eventful, level)
+    else:
+        quantile = float(stdtrit(max(eventful - 1, 1), (1 + level) / 2))
+        low, high = _limits(c, quantile * math.sqrt(variance))
+    return Interval(c, low, high, level, ONE_MODEL, "Harrell's C")
+
+
+def _jackknife(pairs: Pairs, c: float, patients: IntArray) -> float:
+    """Return the variance of C by the infinitesimal jackknife over patients."""
+    influence = 2 * (pairs.right - c * pairs.all) / pairs.all.sum()
+    of_patient = np.bincount(patients, influence)
+    return float(of_patient @ of_patient)
+
+
+def _limits(c: float, half: float) -> tuple[float, float]:
+    """Return limits that are so far from C, on the logit scale symmetrically."""
     inside = min(max(c, 1e-3), 1 - 1e-3)
-    half = normal_quantile(level) * math.sqrt(variance) / (inside * (1 - inside))
-    low, high = (float(expit(logit(inside) + side * half)) for side in (-1, 1))
-    return Interval(c, min(low, c), max(high, c), level, METHOD, "Harrell's C")
+    width = half / (inside * (1 - inside))
+    low, high = (float(expit(logit(inside) + side * width)) for side in (-1, 1))
+    return min(low, c), max(high, c)

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
 from mirrisk.errors import MismatchError
+from mirrisk.validation.anonymous import sample_names
 from mirrisk.validation.checkpoint import journal
 from mirrisk.validation.parallel import run_tasks
 from mirrisk.validation.samples import (
@@ -91,7 +92,13 @@ def run_folds(
     shared = (estimator, data.X, data.y, data.patients if data.grouped else None)
     with journal(checkpoint, run, estimator, data) as kept:
         return run_tasks(
-            _out_of_fold, shared, tasks, n_jobs=n_jobs, progress=progress, journal=kept
+            _out_of_fold,
+            shared,
+            tasks,
+            n_jobs=n_jobs,
+            progress=progress,
+            journal=kept,
+            names=sample_names(data.X),
         )
 
 

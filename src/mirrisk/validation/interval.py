@@ -46,6 +46,8 @@ class Interval:
 class Proportion:
     """A share of samples with its exact limits (Clopper and Pearson).
 
+    Where patients have several samples: see :func:`mirrisk.validation.clustered.share_of`.
+
     Attributes
     ----------
     count, of : int
@@ -53,7 +55,7 @@ class Proportion:
     low, high : float
         0 and 1 where there was no sample to count in.
     level : float
-        Nominal coverage, such as 0.95; never less in truth.
+        Nominal coverage, such as 0.95; of independent samples never less in truth.
     """
 
     count: int

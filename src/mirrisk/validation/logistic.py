@@ -2,6 +2,9 @@
 
 References
 ----------
+Liang KY, Zeger SL. Longitudinal data analysis using generalized linear models. Biometrika
+1986;73:13-22. doi:10.1093/biomet/73.1.13
+
 Konis K. Linear programming algorithms for detecting separated data in binary logistic regression
 models. DPhil thesis, University of Oxford, 2007.
 """
@@ -13,9 +16,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mirrisk.errors import MismatchError
+from mirrisk.validation.clustered import sum_by_patient
 
 if TYPE_CHECKING:
-    from mirrisk.vocabulary import FloatArray
+    from mirrisk.vocabulary import FloatArray, IntArray
 
 _SEPARATION_TOLERANCE = 1e-5
 """Mean distance from a separating plane that the linear program's own tolerance cannot make."""
@@ -40,7 +44,7 @@ class LogisticFit(NamedTuple):
     Attributes
     ----------
     coefficients, standard_errors : arrays of shape (n_columns,)
-        The errors are from the Fisher information.
+        The errors are from the Fisher information; for clustered samples Liang and Zeger's.
     log_likelihood : float
         Natural logarithm.
     """
@@ -56,7 +60,10 @@ def log_likelihood(log_odds: FloatArray, y: FloatArray) -> float:
 
 
 def fit_logistic(
-    design: FloatArray, y: FloatArray, offset: FloatArray | float = 0.0
+    design: FloatArray,
+    y: FloatArray,
+    offset: FloatArray | float = 0.0,
+    patients: IntArray | None = None,
 ) -> LogisticFit:
     """Maximise the likelihood of ``offset + design @ coefficients``.
 
@@ -68,6 +75,8 @@ def fit_logistic(
         0 and 1.
     offset : array of shape (n_samples,), default 0
         Log odds that are given.
+    patients : array of int of shape (n_samples,), optional
+        Samples of one patient are not independent: standard errors are then a sandwich.
 
     Raises
     ------
@@ -83,7 +92,12 @@ def fit_logistic(
     offsets = np.broadcast_to(np.asarray(offset, dtype=np.float64), y.shape)
     in_basis, information = _maximise(basis, offsets, y)
     to_coefficients = np.linalg.inv(triangle)
-    covariance = to_coefficients @ np.linalg.inv(information) @ to_coefficients.T
+    spread = np.linalg.inv(information)
+    if patients is not None:
+        probability = np.exp(-np.logaddexp(0, -(offsets + basis @ in_basis)))
+        sums = sum_by_patient(basis * (y - probability)[:, np.newaxis], patients)
+        spread = spread @ (sums.T @ sums) @ spread
+    covariance = to_coefficients @ spread @ to_coefficients.T
     return LogisticFit(
         coefficients=to_coefficients @ in_basis,
         standard_errors=np.sqrt(np.diag(covariance)),

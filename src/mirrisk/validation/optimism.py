@@ -17,6 +17,7 @@ import numpy as np
 import threadpoolctl
 
 from mirrisk.errors import MirriskError, MismatchError
+from mirrisk.validation.anonymous import anonymous, sample_names
 from mirrisk.validation.checkpoint import journal
 from mirrisk.validation.corrected import Corrected, corrected
 from mirrisk.validation.fingerprint import fingerprint
@@ -25,6 +26,7 @@ from mirrisk.validation.parallel import (
     GatheredWarning,
     Outcome,
     account,
+    counted,
     failures,
     gathered,
     plain,
@@ -104,9 +106,15 @@ class Optimism:
                 return measure
         raise KeyError(name)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON types; NaN becomes None."""
-        return {
+    def to_dict(self, *, patients: bool = True) -> dict[str, Any]:
+        """Return plain JSON types; NaN becomes None.
+
+        Parameters
+        ----------
+        patients : bool, default True
+            With what fits warned of, which may name samples.
+        """
+        found: dict[str, Any] = {
             "label": self.label,
             "n": self.n,
             "events": self.events,
@@ -117,14 +125,24 @@ class Optimism:
             "redrawn": self.redrawn,
             "measures": [measure.to_dict() for measure in self.measures],
             "failures": plain(self.failures),
-            "warnings": plain(self.warnings),
         }
+        if patients:
+            found["warnings"] = plain(self.warnings)
+        return found
 
-    def __str__(self) -> str:
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """What was found, in words, and how many fits failed."""
+        return (*self._found(), *counted(self.failures, self.bootstraps))
+
+    def _found(self) -> tuple[str, ...]:
         kind = "stratified bootstraps" if self.stratified else "bootstraps"
         label = f" ({self.label})" if self.label else ""
         head = f"{self.bootstraps} {kind}{label}, n = {self.n}, {self.events} events"
-        lines = [head, *map(self._line, self.measures)]
+        return head, *map(self._line, self.measures)
+
+    def __str__(self) -> str:
+        lines = list(self._found())
         if self.redrawn:
             lines.append(f"{self.redrawn} bootstraps of one class were drawn anew")
         return "\n".join(lines + account(self.failures, self.bootstraps, self.warnings))
@@ -224,8 +242,11 @@ def optimism(
     run = {"kind": "optimism", "seed": seed, "rows": fingerprint(rows)}
     run["metrics"] = fingerprint([dict(metrics), predict])
     shared = (estimator, data.X, data.y, data.patients, tuple(metrics.values()), predict)
+    names = sample_names(data.X)
     with journal(checkpoint, run, estimator, data) as kept:
-        outcomes = run_tasks(_judge, shared, tasks, n_jobs=n_jobs, progress=progress, journal=kept)
+        outcomes = run_tasks(
+            _judge, shared, tasks, n_jobs=n_jobs, progress=progress, journal=kept, names=names
+        )
     failed = failures(outcomes, [f"bootstrap {number + 1}" for number in range(len(tasks))])
     values = np.array([[from_json(row) for row in o.value] for o in outcomes if not o.error])
     return Optimism(
@@ -241,7 +262,7 @@ def optimism(
             corrected(name, *apparent[i], *values[:, :, i].T) for i, name in enumerate(metrics)
         ),
         failures=failed,
-        warnings=gathered([warned, *outcomes]),
+        warnings=gathered([anonymous(warned, names), *outcomes]),
     )
 
 

@@ -102,4 +102,5 @@ def _difference(auc_a: float, auc_b: float, error: float, level: float) -> AucDi
         low=difference - margin,
         high=difference + margin,
         level=level,
+        method="paired, within folds",
     )

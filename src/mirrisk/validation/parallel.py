@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import threadpoolctl
 
 from mirrisk.errors import MirriskError
+from mirrisk.validation.anonymous import anonymous
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 
 Progress: TypeAlias = "Callable[[int, int], object]"
 """Called in the parent with the number of finished tasks and of all tasks."""
@@ -98,6 +99,7 @@ def run_tasks(
     n_jobs: int | None = None,
     progress: Progress | None = None,
     journal: Journal | None = None,
+    names: Collection[str] = (),
 ) -> list[Outcome]:
     """Call ``function(*shared, task)`` for every task.
 
@@ -118,6 +120,8 @@ def run_tasks(
         task. What it counted as done is in the journal.
     journal : Journal, optional
         Tasks that it holds are not run again.
+    names : collection of str, optional
+        Of samples: no error and no warning that is returned or kept in the journal holds one.
 
     Returns
     -------
@@ -135,7 +139,8 @@ def run_tasks(
     if progress:
         progress(len(outcomes), len(tasks))
     with closing(_stream(function, shared, tasks, waiting, n_jobs)) as stream:
-        for number, outcome in stream:
+        for number, finished in stream:
+            outcome = anonymous(finished, names)
             if journal:
                 journal.append(number, outcome)
             outcomes[number] = outcome
@@ -154,9 +159,14 @@ def attempt(function: Callable[..., Any], *arguments: Any) -> Outcome:
 
 
 def described(error: Exception) -> str:
-    """Return the type and the first line of an error; a ``MirriskError`` speaks for itself."""
+    """Return the type and the first line of an error; a ``MirriskError`` speaks for itself.
+
+    Where it happened may be a sample's name, and is left out.
+    """
+    if isinstance(error, MirriskError):
+        return error.what
     line = (str(error).strip().splitlines() or [""])[0]
-    return line if isinstance(error, MirriskError) else f"{type(error).__name__}: {line}"
+    return f"{type(error).__name__}: {line}"
 
 
 def gathered(outcomes: Iterable[Outcome]) -> tuple[GatheredWarning, ...]:
@@ -191,7 +201,7 @@ def account(failed: Sequence[Failure], total: int, warned: Sequence[GatheredWarn
     """Return lines that count failures and warnings by their message."""
     lines = []
     if failed:
-        lines.append(f"{len(failed)} of {total} fits failed:")
+        lines.append(f"{counted(failed, total)[0]}:")
         for message, count in Counter(failure.message for failure in failed).most_common():
             first = next(failure.where for failure in failed if failure.message == message)
             more = f" and {count - 1} more" if count > 1 else ""
@@ -200,6 +210,11 @@ def account(failed: Sequence[Failure], total: int, warned: Sequence[GatheredWarn
         lines.append("the fits warned:")
         lines.extend(f"  {warning}" for warning in warned)
     return lines
+
+
+def counted(failed: Sequence[Failure], total: int) -> tuple[str, ...]:
+    """Return a line that counts failures; none where there are none."""
+    return (f"{len(failed)} of {total} fits failed",) if failed else ()
 
 
 def plain(records: Iterable[Failure | GatheredWarning]) -> list[dict[str, Any]]:

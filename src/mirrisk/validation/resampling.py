@@ -15,6 +15,7 @@ from mirrisk.validation.parallel import (
     Failure,
     GatheredWarning,
     account,
+    counted,
     failures,
     gathered,
     plain,
@@ -90,9 +91,16 @@ class CrossValidated:
             return math.nan, math.nan
         return float(np.nanmin(self.aucs)), float(np.nanmax(self.aucs))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON types; NaN becomes None."""
-        return {
+    def to_dict(self, *, patients: bool = True) -> dict[str, Any]:
+        """Return plain JSON types; NaN becomes None.
+
+        Parameters
+        ----------
+        patients : bool, default True
+            With risks and folds of single patients, and with what fits warned of, which may
+            name samples.
+        """
+        found: dict[str, Any] = {
             "n": self.n,
             "events": self.events,
             "patients": self.patients,
@@ -104,18 +112,28 @@ class CrossValidated:
             "aucs": [json_number(auc) for auc in self.aucs],
             "unscored": self.unscored,
             "failures": plain(self.failures),
-            "warnings": plain(self.warnings),
-            "risks": [json_numbers(row) for row in self.risks],
-            "assignment": self.assignment.tolist(),
         }
+        if patients:
+            found["warnings"] = plain(self.warnings)
+            found["risks"] = [json_numbers(row) for row in self.risks]
+            found["assignment"] = self.assignment.tolist()
+        return found
 
-    def __str__(self) -> str:
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """What was found, in words, and how many fits failed."""
+        return (*self._found(), *counted(self.failures, self.folds * self.repeats))
+
+    def _found(self) -> tuple[str, ...]:
         low, high = self.auc_range
         cohort_line = f"n = {self.n}, {self.events} events, {self.patients} patients"
-        lines = [
+        return (
             f"{self.repeats} x {self.folds}-fold cross-validation, {cohort_line}, seed {self.seed}",
             f"{self.auc}; by repeat {low:.2f} to {high:.2f}",
-        ]
+        )
+
+    def __str__(self) -> str:
+        lines = list(self._found())
         if self.unscored:
             lines.append(f"{self.unscored} risks were not finite and are left out")
         fits = self.folds * self.repeats

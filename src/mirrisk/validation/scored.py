@@ -23,10 +23,15 @@ if TYPE_CHECKING:
     from mirrisk.panel import Panel
     from mirrisk.validation.cases import Cases
     from mirrisk.validation.crossfit import Judged
+    from mirrisk.vocabulary import BoolArray
 
 CROSS_FITTED = "cross-fitted"
 
 TCGA = "TCGA-"
+
+MOST = 0.5
+"""With a larger share of known samples a cohort is taken for the one that a panel was fitted on:
+the others were altered on the way more likely than they are new."""
 
 
 class NothingScoredError(MismatchError):
@@ -49,7 +54,7 @@ class Scored:
         What the reference was learned from, in words.
     notes : tuple of str
     training : bool
-        Whether the panel was fitted on all of the cases.
+        Whether the cases are the cohort that the panel was fitted on.
     """
 
     expression: Expression
@@ -70,20 +75,25 @@ class Scored:
 def score_fitted(panel: FittedPanel, expression: Expression, cases: Cases) -> Scored:
     """Score the cases on a fitted panel.
 
-    Those that it was fitted on are left out, unless all of them are.
+    Patients that it was fitted on are left out with all of their samples. Where most cases are
+    of such patients, the cohort is taken for the one that it was fitted on.
     """
     # Death is an event or competes with one, as it was when the panel was fitted.
     default = "event" if panel.link.kind == "cox" else "competes"
     if panel.report.get("outcome", {}).get("death", default) == "event":
         cases = cases.with_competing_as_events()
     seen = panel.reference.holds(samples_of(expression, cases.rows))
-    notes = []
-    if seen.any() and not seen.all():
-        cases = cases.take(~seen, LeftOut("the panel was fitted on them", int(seen.sum())))
-    if not panel.reference.samples:
-        notes.append(
-            "the panel's file does not tell which samples it was fitted on: if these are some of "
-            "them, the figures are apparent ones"
+    of_seen = np.isin(cases.patients, cases.patients[seen])
+    training = bool(seen.mean() > MOST or of_seen.all())
+    note = _recognition_note(panel, seen, of_seen, training=training)
+    if of_seen.any() and not training:
+        cases = cases.take(
+            ~of_seen,
+            LeftOut("the panel was fitted on them", int(seen.sum())),
+            LeftOut(
+                "further samples of patients that the panel was fitted on",
+                int(np.count_nonzero(of_seen & ~seen)),
+            ),
         )
     here = samples_of(expression, cases.rows)
     names = [covariate.name for covariate in panel.covariates]
@@ -98,8 +108,33 @@ def score_fitted(panel: FittedPanel, expression: Expression, cases: Cases) -> Sc
         panel.reference.name,
         panel.reference.digest,
         f"{panel.reference.n} samples",
-        (*notes, *said, *noted),
-        training=bool(seen.all()),
+        (*filter(None, (note,)), *said, *noted),
+        training=training,
+    )
+
+
+def _recognition_note(
+    panel: FittedPanel, seen: BoolArray, of_seen: BoolArray, *, training: bool
+) -> str:
+    """Say what is known of whether the panel was fitted on the samples."""
+    if not panel.reference.samples:
+        return (
+            "the panel's file does not tell which samples it was fitted on: if these are some of "
+            "them, the figures are apparent ones"
+        )
+    if not training:
+        return (
+            "samples that the panel was fitted on are recognised by the order of their commonest "
+            "miRNAs; one whose values were altered may not be"
+        )
+    unknown = int(np.count_nonzero(~seen))
+    if not unknown:
+        return ""
+    others = int(np.count_nonzero(of_seen & ~seen))
+    return (
+        f"{unknown} of {len(seen)} samples were not recognised as ones that the panel was fitted "
+        f"on ({others} of them are of its patients), but most were, so that all count as such: to "
+        "validate on other patients give these alone"
     )
 
 

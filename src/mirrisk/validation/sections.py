@@ -114,6 +114,7 @@ def _binary(figures: BinaryFigures) -> Iterator[Section]:
     yield _cutoffs(figures)
     yield from _net_benefit(figures.net_benefit)
     if figures.comparisons:
+        method = figures.comparisons[0].difference.method
         yield Section(
             "Against other risks",
             columns=("risk", "n", "events", "its AUC", "panel's AUC", "difference", ""),
@@ -129,7 +130,7 @@ def _binary(figures: BinaryFigures) -> Iterator[Section]:
                 )
                 for each in figures.comparisons
             ),
-            remarks=("difference: panel less the other (paired DeLong), on samples with both",),
+            remarks=(f"difference: panel less the other ({method}), on samples with both",),
         )
 
 
@@ -238,8 +239,9 @@ def _survival(figures: SurvivalFigures) -> Iterator[Section]:
     facts = []
     for found in (figures.harrell_c, figures.uno_c, figures.auc_at_horizon):
         if found:
-            failed = f"; {found.failed:,} resamples failed" if found.failed else ""
-            facts.append((found.measure, f"{estimate(found)}, bootstrap{failed}"))
+            failed = getattr(found, "failed", 0)
+            more = f"; {failed:,} resamples failed" if failed else ""
+            facts.append((found.measure, f"{estimate(found)}, {found.method}{more}"))
     yield Section("Discrimination", tuple(facts))
     if figures.calibration:
         held = figures.calibration
@@ -284,7 +286,7 @@ def _clinical(validation: Validation) -> Iterator[Section]:
         f"{plural(found.events, 'event')}"
     )
     yield Section(
-        f"Against clinical covariates ({', '.join(found.covariates)})",
+        f"Against the clinical baseline ({', '.join(found.covariates)})",
         columns=("model", "AUC out of fold", "by repeat"),
         rows=tuple(
             (

@@ -17,6 +17,7 @@ from mirrisk.validation.parallel import (
     Failure,
     GatheredWarning,
     account,
+    counted,
     failures,
     gathered,
     plain,
@@ -97,18 +98,34 @@ class LeftOut:
         """Sites without a model."""
         return tuple(Failure(s.site, s.error) for s in self.sites if s.error)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON types; NaN becomes None."""
-        return {
+    def to_dict(self, *, patients: bool = True) -> dict[str, Any]:
+        """Return plain JSON types; NaN becomes None.
+
+        Parameters
+        ----------
+        patients : bool, default True
+            With risks of single patients, and with what fits warned of, which may name samples.
+        """
+        found: dict[str, Any] = {
             "auc": interval_dict(self.auc),
             "sites": [site.to_dict() for site in self.sites],
-            "risks": json_numbers(self.risks),
             "failures": plain(self.failures),
-            "warnings": plain(self.warnings),
         }
+        if patients:
+            found["risks"] = json_numbers(self.risks)
+            found["warnings"] = plain(self.warnings)
+        return found
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """What was found, in words, and how many fits failed."""
+        return (*self._found(), *counted(self.failures, len(self.sites)))
+
+    def _found(self) -> tuple[str, ...]:
+        return f"{len(self.sites)} sites, each left out once", f"within sites: {self.auc}"
 
     def __str__(self) -> str:
-        lines = [f"{len(self.sites)} sites, each left out once", f"within sites: {self.auc}"]
+        lines = list(self._found())
         lines += [
             f"  {s.site}: n = {s.n}, {s.events} events, {s.auc}" for s in self.sites if not s.error
         ]

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from mirrisk.errors import MismatchError
+from mirrisk.validation.anonymous import sample_names
 from mirrisk.validation.checkpoint import journal
 from mirrisk.validation.crossfit import deal
-from mirrisk.validation.estimate import Estimate
 from mirrisk.validation.fold_auc import interval_dict
 from mirrisk.validation.fold_concordance import compare_within, fold_concordance
 from mirrisk.validation.folds import Fold
 from mirrisk.validation.follow_up import check_horizon, follow_up
+from mirrisk.validation.out_of_fold import out_of_fold_calibration
 from mirrisk.validation.outcome import check_level, group_codes
 from mirrisk.validation.parallel import (
     Failure,
     GatheredWarning,
     account,
+    counted,
     failures,
     gathered,
     plain,
@@ -35,7 +37,6 @@ from mirrisk.validation.samples import (
     json_numbers,
     take,
 )
-from mirrisk.validation.survival_calibration import calibration_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,66 +46,11 @@ if TYPE_CHECKING:
 
     from mirrisk.validation.follow_up import FollowUp
     from mirrisk.validation.interval import Interval
+    from mirrisk.validation.out_of_fold import OutOfFoldCalibration
     from mirrisk.validation.parallel import Outcome, Progress
     from mirrisk.vocabulary import FloatArray, IntArray
 
 Death = Literal["event", "competes"]
-
-ROUNDING = 1e-9
-"""A risk as near to 0 or 1 as this is taken to be at this distance."""
-
-
-@dataclass(frozen=True)
-class OutOfFoldCalibration:
-    """Whether out-of-fold risks by the horizon hold.
-
-    Each repeat's risks are compared with what happened (see
-    :func:`mirrisk.validation.survival_calibration.calibration_at`), then estimates and standard
-    errors are averaged: repeats of the same patients make no interval shorter.
-
-    Attributes
-    ----------
-    horizon : float
-    n : int
-        Samples with a risk in every repeat.
-    observed_risk : Estimate
-        Cumulative incidence.
-    mean_predicted_risk : float
-    observed_to_expected, in_the_large, slope : Estimate
-        1, 0 and 1 are ideal.
-    notes : tuple of str
-        Why something is not defined.
-    """
-
-    horizon: float
-    n: int
-    observed_risk: Estimate
-    mean_predicted_risk: float
-    observed_to_expected: Estimate
-    in_the_large: Estimate
-    slope: Estimate
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return (
-            f"by {self.horizon:g}: risk {self.observed_risk}, predicted "
-            f"{self.mean_predicted_risk:.3g}; observed to expected {self.observed_to_expected}; "
-            f"calibration slope {self.slope}"
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON types; NaN becomes None."""
-        estimates = {
-            name: _estimate_dict(getattr(self, name))
-            for name in ("observed_risk", "observed_to_expected", "in_the_large", "slope")
-        }
-        return {
-            "horizon": self.horizon,
-            "n": self.n,
-            "mean_predicted_risk": json_number(self.mean_predicted_risk),
-            **estimates,
-            "notes": list(self.notes),
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,9 +109,16 @@ class CrossValidatedSurvival:
             return math.nan, math.nan
         return float(np.nanmin(self.cs)), float(np.nanmax(self.cs))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON types; NaN becomes None."""
-        return {
+    def to_dict(self, *, patients: bool = True) -> dict[str, Any]:
+        """Return plain JSON types; NaN becomes None.
+
+        Parameters
+        ----------
+        patients : bool, default True
+            With predictions and folds of single patients, and with what fits warned of, which
+            may name samples.
+        """
+        found: dict[str, Any] = {
             "n": self.n,
             "events": self.events,
             "competing": self.competing,
@@ -180,21 +133,31 @@ class CrossValidatedSurvival:
             "calibration": None if self.calibration is None else self.calibration.to_dict(),
             "unscored": self.unscored,
             "failures": plain(self.failures),
-            "warnings": plain(self.warnings),
-            "linear_predictors": [json_numbers(row) for row in self.linear_predictors],
-            "risks": [json_numbers(row) for row in self.risks],
-            "assignment": self.assignment.tolist(),
         }
+        if patients:
+            found["warnings"] = plain(self.warnings)
+            found["linear_predictors"] = [json_numbers(row) for row in self.linear_predictors]
+            found["risks"] = [json_numbers(row) for row in self.risks]
+            found["assignment"] = self.assignment.tolist()
+        return found
 
-    def __str__(self) -> str:
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """What was found, in words, and how many fits failed."""
+        return (*self._found(), *counted(self.failures, self.folds * self.repeats))
+
+    def _found(self) -> tuple[str, ...]:
         low, high = self.c_range
         compete = f", {self.competing} competing" if self.competing else ""
         counted = f"n = {self.n}, {self.events} events{compete}, {self.patients} patients"
-        lines = [
+        return (
             f"{self.repeats} x {self.folds}-fold cross-validation, {counted}, seed {self.seed}",
             f"{self.c}; by repeat {low:.2f} to {high:.2f}",
             f"Calibration {self.calibration or 'not known: no risk by a horizon'}",
-        ]
+        )
+
+    def __str__(self) -> str:
+        lines = list(self._found())
         if self.unscored:
             lines.append(f"{self.unscored} predictions were not finite and are left out")
         return "\n".join(lines + account(self.failures, self.folds * self.repeats, self.warnings))
@@ -287,7 +250,13 @@ def nested_cv_survival(
     shared = (estimator, data.X, data.y, data.patients if data.grouped else None, at)
     with journal(checkpoint, run, estimator, data) as kept:
         outcomes = run_tasks(
-            _out_of_fold, shared, tasks, n_jobs=n_jobs, progress=progress, journal=kept
+            _out_of_fold,
+            shared,
+            tasks,
+            n_jobs=n_jobs,
+            progress=progress,
+            journal=kept,
+            names=sample_names(data.X),
         )
     names = [f"repeat {i // folds + 1}, fold {i % folds + 1}" for i in range(len(tasks))]
     failed = failures(outcomes, names)
@@ -311,7 +280,7 @@ def nested_cv_survival(
         assignment=assignment,
         cs=tuple(one.c for one in pairs),
         c=fold_concordance(pairs, data.patients, level, training=1 / (folds - 1)),
-        calibration=_calibration(judged, risks, at, level),
+        calibration=out_of_fold_calibration(judged, risks, at, level),
         unscored=int(np.isnan(etas).sum()) - lost,
         failures=failed,
         warnings=gathered(outcomes),
@@ -393,47 +362,3 @@ def _collected(
         if not outcome.error:
             found[task.test, number // folds] = from_json(outcome.value[part])
     return found
-
-
-# -- calibration ------------------------------------------------------------------------------
-
-
-def _calibration(
-    judged: FollowUp, risks: FloatArray, horizon: float | None, level: float
-) -> OutOfFoldCalibration | None:
-    known = ~np.isnan(risks).any(axis=1)
-    if horizon is None or not known.any() or horizon > judged.time[known].max():
-        return None
-    time, event = judged.time[known], judged.event[known]
-    # A high hazard's risk is rounded to 1, which no model means.
-    possible = np.clip(risks[known], ROUNDING, 1 - ROUNDING)
-    found = [calibration_at(time, event, risk, horizon, level=level) for risk in possible.T]
-
-    def mean(name: str) -> Estimate:
-        each = [getattr(one, name) for one in found if math.isfinite(getattr(one, name).value)]
-        if not each:
-            return Estimate.undefined(level)
-        value = float(np.mean([estimate.value for estimate in each]))
-        error = float(np.mean([estimate.standard_error for estimate in each]))
-        make = Estimate.log_wald if name == "observed_to_expected" else Estimate.wald
-        return make(value, error, level)
-
-    return OutOfFoldCalibration(
-        horizon=horizon,
-        n=int(known.sum()),
-        observed_risk=found[0].observed_risk,
-        mean_predicted_risk=float(np.mean([one.mean_predicted_risk for one in found])),
-        observed_to_expected=mean("observed_to_expected"),
-        in_the_large=mean("in_the_large"),
-        slope=mean("slope"),
-        notes=tuple(dict.fromkeys(note for one in found for note in one.notes)),
-    )
-
-
-def _estimate_dict(estimate: Estimate) -> dict[str, float | None]:
-    return {
-        "estimate": json_number(estimate.value),
-        "low": json_number(estimate.low),
-        "high": json_number(estimate.high),
-        "level": estimate.level,
-    }

@@ -4,6 +4,9 @@ With competing events a patient who had one will never have the event of interes
 be followed for ever without it in Harrell's C (Wolbers et al. 2009). Uno's C, the time-dependent
 AUC and the Brier score as they are here know censoring only, and are not given then.
 
+The limits of Harrell's C are a jackknife's over patients: the percentile bootstrap covers too
+rarely where C is high and samples are few (docs/validation.md).
+
 References
 ----------
 Wolbers M, Koller MT, Witteman JCM, Steyerberg EW. Prognostic models with competing risks: methods
@@ -22,7 +25,9 @@ from mirrisk.errors import MismatchError
 from mirrisk.scoring import FLAGS
 from mirrisk.validation.binary import ORDER
 from mirrisk.validation.bootstrap import bootstrap_interval
-from mirrisk.validation.concordance import harrell_c, uno_c
+from mirrisk.validation.clustered import repeated
+from mirrisk.validation.concordance import uno_c
+from mirrisk.validation.fold_concordance import compare_within, concordance_interval
 from mirrisk.validation.follow_up import FollowUp, check_horizon, follow_up
 from mirrisk.validation.incidence import cumulative_incidence
 from mirrisk.validation.net_benefit import net_benefit
@@ -40,13 +45,19 @@ if TYPE_CHECKING:
     from mirrisk.validation.cases import Cases
     from mirrisk.validation.crossfit import Judged
     from mirrisk.validation.estimate import Estimate
+    from mirrisk.validation.interval import Interval
     from mirrisk.validation.net_benefit import DecisionCurve
     from mirrisk.validation.survival import IntegratedBrier
     from mirrisk.validation.survival_calibration import SurvivalCalibration
-    from mirrisk.vocabulary import BoolArray, FloatArray
+    from mirrisk.vocabulary import BoolArray, FloatArray, IntArray
 
 BRIER_TIMES = 20
 """Evenly spaced up to the horizon, at which the Brier score is taken to be integrated."""
+
+COUNTS_SAMPLES = (
+    "patients have several samples: the intervals of C and of the AUC are for patients; those of "
+    "calibration and cumulative incidence count samples, so that they are too short"
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,7 @@ class IncidenceRow:
 class SurvivalFigures:
     """How good a risk is; None where the data cannot tell, with the reason in ``notes``."""
 
-    harrell_c: BootstrapInterval
+    harrell_c: Interval
     uno_c: BootstrapInterval | None
     horizon: float | None
     auc_at_horizon: BootstrapInterval | None
@@ -130,13 +141,10 @@ def evaluate_follow_up(
             "competing events: no Uno's C, time-dependent AUC or Brier score; in Harrell's C who "
             "had one counts as followed on without the event"
         )
-    harrell = interval(
-        "Harrell's C",
-        lambda t, e, r: harrell_c(*never_after_competing(t, e), r).value,
-        required=True,
-    )
-    if harrell is None:
-        raise MismatchError("Harrell's C cannot be computed", expected="events")
+    patients = cases.patients[scored]
+    harrell = harrell_of_patients(data, score, patients)
+    if repeated(patients) is not None:
+        notes.append(COUNTS_SAMPLES)
     uno = auc_at = brier = calibrated = curve = None
     if not competes:
         uno = interval("Uno's C", lambda t, e, r: uno_c(t, e, r, horizon).value)
@@ -169,6 +177,27 @@ def evaluate_follow_up(
     )
 
 
+def harrell_of_patients(
+    data: FollowUp, risk: FloatArray, patients: IntArray, level: float = 0.95
+) -> Interval:
+    """Return Harrell's C with limits for patients; who had a competing event is followed on.
+
+    Raises
+    ------
+    MismatchError
+        If no pair can be compared.
+    """
+    codes = np.unique(patients, return_inverse=True)[1]
+    event = np.minimum(data.event, 2)
+    pairs = compare_within(data.time, event, risk, np.zeros(len(risk), dtype=np.intp))
+    if not pairs.all.any():
+        raise MismatchError(
+            "no pair of samples is comparable",
+            expected="an event while another sample is still followed",
+        )
+    return concordance_interval(pairs, event, codes, level)
+
+
 class _Resampled:
     """Intervals by the bootstrap, events and others apart, patients whole."""
 
@@ -190,8 +219,6 @@ class _Resampled:
         self,
         measure: str,
         statistic: Callable[[FloatArray, FloatArray, FloatArray], float],
-        *,
-        required: bool = False,
     ) -> BootstrapInterval | None:
         try:
             return bootstrap_interval(
@@ -203,8 +230,6 @@ class _Resampled:
                 measure=measure,
             )
         except MismatchError as fault:
-            if required:
-                raise
             self.notes.append(f"no {measure}: {fault.what}")
             return None
 

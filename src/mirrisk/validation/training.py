@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mirrisk.validation.crossfit import Judged
 
 
-OF_PATIENTS = ("risks", "assignment")
-"""Parts of a validation that tell of single patients."""
+OF_PATIENTS = ("linear_predictors", "risks", "assignment", "warnings")
+"""Parts of a validation that tell of single patients, should a file hold them."""
 
 MEASURES = {"auc": "AUC", "c": "Harrell's C"}
 """What a validation that was stored may be about, by its key there."""

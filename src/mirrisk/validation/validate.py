@@ -61,7 +61,9 @@ def validate(
     event: object = None,
     horizon: float | None = None,
     reference: Reference | str | Path | None = None,
+    event_class: object = None,
     covariates: pd.DataFrame | None = None,
+    baseline: pd.DataFrame | None = None,
     compare: object = None,
     groups: object = None,
     sites: object = None,
@@ -86,8 +88,10 @@ def validate(
     X : Expression, DataFrame, or array of shape (n_samples, n_features)
         As for :func:`mirrisk.score`.
     y : array-like or Series of shape (n_samples,), optional
-        Of two classes, the second in order being the event; missing where not known. A Series
-        goes by the names of samples, anything else by their order; so do all below.
+        Of two classes, the second in order being the event; missing where not known. For a
+        fitted panel of two classes they must be those that it was fitted to. A Series goes by
+        the names of samples (unless its index is the default one, which only counts rows),
+        anything else by their order; so do all below.
     time, event : array-like or Series of shape (n_samples,), optional
         Instead of `y`: time to the event or the end of follow-up, and 0 censored, 1 event, from
         2 up competing events.
@@ -97,9 +101,13 @@ def validate(
         For a panel of the literature. Default ``"cross-fitted"``: each sample is scored against
         a reference learned from other patients of X. A reference that holds samples of X is
         never used on them: then all of X is cross-fitted, and a note says so.
+    event_class : str, number or bool, optional
+        The class of `y` that is the event, where it is not the second in order, or where a
+        fitted panel calls it by another word.
     covariates : DataFrame, optional
-        Clinical columns of numbers, by sample: what the panel is to add to. A fitted panel takes
-        from here those that it needs.
+        The clinical columns of numbers that a fitted panel needs, by sample.
+    baseline : DataFrame, optional
+        What the panel is to add to: clinical columns of numbers, by sample.
     compare : DataFrame or mapping, optional
         Other risks of the samples, each to be compared with the panel's.
     groups : array-like or Series, optional
@@ -111,9 +119,9 @@ def validate(
     thresholds : sequence of float, optional
         Of net benefit, for a fitted panel.
     folds : int, default 5
-        Of cross-fitting (a single pass), and of the models with covariates.
+        Of cross-fitting (a single pass), and of the models with the baseline.
     repeats : int, default 10
-        Of the models with covariates.
+        Of the models with the baseline.
     resamples : int, default 2000
         Of bootstraps and permutations.
     seed : int, default 0
@@ -134,7 +142,8 @@ def validate(
     NothingScoredError
         If the panel scores no sample whose outcome is known.
     MismatchError
-        If outcome, table, panel and reference do not hold together; if the samples that were
+        If outcome, table, panel and reference do not hold together, the outcome's classes being
+        others than a fitted panel's among it; if the samples that were
         scored are not of both classes; if a fitted panel that was never validated meets the
         cohort that it was fitted on.
 
@@ -152,7 +161,7 @@ def validate(
     """
     loaded = load_panel(panel)
     fitted = loaded if isinstance(loaded, FittedPanel) else None
-    _check_arguments(fitted, reference, thresholds, time, horizon)
+    _check_arguments(fitted, reference, covariates, thresholds, time, horizon)
     expression = as_expression(
         X, unit=unit, level=level, specimen=specimen, feature_names=feature_names
     )
@@ -165,8 +174,10 @@ def validate(
         sites=sites,
         subgroups=subgroups,
         covariates=covariates,
+        baseline=baseline,
         others=compare,
-        event_class=None if fitted is None else fitted.report.get("outcome", {}).get("event"),
+        event_class=event_class,
+        fitted_to=None if fitted is None else _classes_of(fitted),
     )
     if fitted is not None and horizon is None and time is not None:
         horizon = fitted.link.horizon
@@ -181,9 +192,18 @@ def validate(
     return _report(loaded, scored, how)
 
 
+def _classes_of(panel: FittedPanel) -> tuple[str, str] | None:
+    """Return what a panel of two classes calls no event and the event; None where not told."""
+    outcome = panel.report.get("outcome", {})
+    if panel.link.kind != "logistic" or not {"event", "other"} <= set(outcome):
+        return None
+    return str(outcome["other"]), str(outcome["event"])
+
+
 def _check_arguments(
     fitted: FittedPanel | None,
     reference: object,
+    covariates: object,
     thresholds: object,
     time: object,
     horizon: float | None,
@@ -198,6 +218,12 @@ def _check_arguments(
             "the cohort as its own reference would hold every sample that it judges",
             expected=f"a reference of other samples, or {CROSS_FITTED}",
             remedy="leave the reference out: each sample is scored against other patients",
+        )
+    if covariates is not None and not (fitted and fitted.covariates):
+        raise MismatchError(
+            "covariates for a panel that has none",
+            expected="the clinical columns that a fitted panel was fitted with",
+            remedy="name what the panel is to add to as baseline= (--baseline)",
         )
     if fitted is None and thresholds:
         raise MismatchError(
@@ -298,13 +324,13 @@ def _parts(
             found["sites"] = _sites(panel, scored, risk, how)
         except MismatchError as fault:
             notes.append(f"no figures per site: {fault.what}")
-    if len(cases.covariates.columns):
+    if len(cases.baseline.columns):
         try:
             found["clinical"] = compare_with_covariates(
                 cases.y,
                 judged.score,
-                cases.covariates.to_numpy(),
-                tuple(map(str, cases.covariates.columns)),
+                cases.baseline.to_numpy(),
+                tuple(map(str, cases.baseline.columns)),
                 patients,
                 folds=how.folds,
                 repeats=how.repeats,
@@ -312,7 +338,7 @@ def _parts(
                 seed=how.seed,
             )
         except MismatchError as fault:
-            notes.append(f"no comparison with covariates: {fault.what}")
+            notes.append(f"no comparison with the baseline: {fault.what}")
     return found, tuple(notes)
 
 
@@ -346,7 +372,7 @@ def _not_for_follow_up(cases: Cases) -> tuple[str, ...]:
     given = {
         "sites": cases.sites is not None,
         "subgroups": len(cases.subgroups.columns),
-        "covariates": len(cases.covariates.columns),
+        "baseline": len(cases.baseline.columns),
         "other risks": len(cases.others.columns),
     }
     names = [name for name, there in given.items() if there]

@@ -18,7 +18,7 @@ from mirrisk.errors import InvalidTableError, MirriskError, NotFoundError
 from mirrisk.tables.assembly import Reading, to_expression
 from mirrisk.tables.cells import located
 from mirrisk.tables.columnar import parquet_files
-from mirrisk.tables.delimited import _without_preamble
+from mirrisk.tables.delimited import without_preamble
 from mirrisk.tables.sources import name_of, read_cells
 from mirrisk.tables.streaming.ahead import ahead
 from mirrisk.tables.streaming.blocks import BLOCK_BYTES, blocks, cut
@@ -213,7 +213,7 @@ def _text_parts(
     first, ended = _enough(source, how)
     if ended:
         raise UnstreamableError("small")
-    text, delimiter = _without_preamble(first.decode())
+    text, delimiter = without_preamble(first.decode())
     layout = layout_of(text, delimiter, str(path))
     body = text[layout.head.length :]
     remaining = chain(cut(body.encode(), block_bytes), source)
@@ -248,7 +248,7 @@ def _samples_follow(first: bytes, how: Reading) -> bool:
     """Tell whether the lines after the header seem to be samples."""
     if how.orientation is not None:
         return how.orientation == "samples_in_rows"
-    text, delimiter = _without_preamble(first.decode())
+    text, delimiter = without_preamble(first.decode())
     return mirnas(layout_of(text, delimiter, "").columns, how) > 0
 
 
@@ -292,7 +292,7 @@ def _features(
         # Empty samples, or such as hold other miRNAs than those needed? All rows tell.
         again = blocks(path, block_bytes)
         first, _ = _enough(again, how)
-        text = _without_preamble(first.decode())[0][layout.head.length :].encode()
+        text = without_preamble(first.decode())[0][layout.head.length :].encode()
         reader = FeaturesInRows(layout, how, keys, aside, parse_all=True)
         reader.read(chain(cut(text, block_bytes), again))
     yield from reader.parts(reader.settled(path), rows)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-BLOCK_BYTES = 1 << 21
+BLOCK_BYTES = 1 << 22
 """Large enough that a block costs little beside its bytes, small enough for any memory."""
 
 UTF8_MARK = b"\xef\xbb\xbf"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mirrisk.expression import ROWS_FOR_INFERENCE, index_features
-from mirrisk.tables.assembly import Reading, _library, to_expression
+from mirrisk.tables.assembly import Reading, library_of, to_expression
 from mirrisk.tables.cells import Cells, numbers
 from mirrisk.tables.pipelines import TOTAL, recognised
 from mirrisk.tables.streaming.part import Part, UnstreamableError
@@ -108,7 +108,7 @@ class Settled:
         library = None
         if self.library is not None:
             sizes = Cells(samples, (self.library,), values[:, -1:])
-            library, _ = _library(sizes, self.library)
+            library, _ = library_of(sizes, self.library)
             values = values[:, :-1]
         return Part(
             values,

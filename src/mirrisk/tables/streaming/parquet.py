@@ -11,7 +11,7 @@ import numpy as np
 
 from mirrisk.tables.assembly import ANNOTATION
 from mirrisk.tables.cells import Cells, refuse_too_many, without_blanks
-from mirrisk.tables.columnar import _damaged, _is_numeric, _is_text, _pandas_index, cells_of_arrow
+from mirrisk.tables.columnar import cells_of_arrow, damaged, is_numeric, is_text, pandas_index
 from mirrisk.tables.streaming.head import (
     HEAD_ROWS,
     mirnas,
@@ -74,13 +74,13 @@ class Dataset:
     def names_column(self) -> str | None:
         """The column that names the rows, as the reader of whole tables finds it."""
         schema = self.schema
-        index = _pandas_index(schema.empty_table())
+        index = pandas_index(schema.empty_table())
         if len(index) > 1:
             raise UnstreamableError("several levels")
         if index:
             return str(index[0])
         for name, kind in zip(schema.names, schema.types, strict=True):
-            if _is_text(kind):
+            if is_text(kind):
                 column = self.read([name]).column(0)
                 if 2 * len(column.unique()) > len(column):
                     return str(name)
@@ -90,7 +90,7 @@ class Dataset:
     def numeric(self) -> tuple[str, ...]:
         """The columns of numbers."""
         kinds = zip(self.schema.names, self.schema.types, strict=True)
-        return tuple(n for n, kind in kinds if n != self.names_column and _is_numeric(kind))
+        return tuple(n for n, kind in kinds if n != self.names_column and is_numeric(kind))
 
     @cached_property
     def worded(self) -> tuple[str, ...]:
@@ -262,7 +262,7 @@ def _intact(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError):
-        raise _damaged("Parquet", str(path)) from None
+        raise damaged("Parquet", str(path)) from None
 
 
 def _as_floats(table: pa.Table) -> pa.Table:

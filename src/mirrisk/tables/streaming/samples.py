@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mirrisk.errors import InvalidTableError
 from mirrisk.tables.cells import MISSING, Cells, refuse_too_many, without_blanks
-from mirrisk.tables.delimited import _Head, _head, _parse, _to_cells
+from mirrisk.tables.delimited import Head, head_of, parse_text, to_cells
 from mirrisk.tables.streaming.head import Settled, mirnas, refuse_total
 from mirrisk.tables.streaming.part import UnstreamableError
 
@@ -25,11 +25,15 @@ if TYPE_CHECKING:
     from mirrisk.vocabulary import FloatArray
 
 
+LARGEST_BLOCK = (1 << 31) - 1
+"""Bytes that Arrow takes at once: any block of ours, which it does not copy."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """How a delimited file is divided."""
 
-    head: _Head
+    head: Head
     delimiter: str
     where: str
 
@@ -40,8 +44,8 @@ class Layout:
 
     def cells(self, body: str) -> Cells:
         """Read lines as the reader of whole tables does."""
-        table = _parse(body, self.head, self.delimiter, self.where)
-        return _to_cells(table, self.head.names, decimal_comma=self.delimiter == ";")
+        table = parse_text(body, self.head, self.delimiter, self.where)
+        return to_cells(table, self.head.names, decimal_comma=self.delimiter == ";")
 
 
 @dataclass
@@ -60,6 +64,7 @@ class SamplesInRows:
     how: Reading
     lines: int = 0
     mirnas_down: int = 0
+    _plans: dict[tuple[str, ...], tuple[list[str], dict[str, Any]]] = field(default_factory=dict)
 
     def parts(self, blocks: Iterable[bytes]) -> Iterator[Part]:
         """Yield a part of the table for every block of lines.
@@ -110,29 +115,40 @@ class SamplesInRows:
 
         if self.layout.delimiter == ";":  # decimal commas
             return None
-        place = {name: j for j, name in enumerate(self.layout.columns, start=1)}
-        columns = [f"c{place[name]}" for name in settled.columns]
-        types = {"c0": pa.string(), **dict.fromkeys(columns, pa.float64())}
+        columns, options = self._plan(settled)
         try:
-            table = csv.read_csv(
-                pa.BufferReader(block),
-                read_options=csv.ReadOptions(
-                    column_names=[f"c{j}" for j in range(len(self.layout.head.names))],
-                    block_size=len(block) + 1,
-                    use_threads=False,  # see ahead
-                ),
-                parse_options=csv.ParseOptions(delimiter=self.layout.delimiter),
-                convert_options=csv.ConvertOptions(
-                    column_types=types,
-                    include_columns=["c0", *columns],
-                    null_values=MISSING,
-                    strings_can_be_null=False,
-                ),
-            )
+            table = csv.read_csv(pa.BufferReader(block), **options)
         except pa.ArrowInvalid:
             return None
         samples = tuple(name.strip() for name in table.column(0).to_pylist())
         return ("" not in samples and (samples, matrix(table.select(columns)))) or None
+
+    def _plan(self, settled: Settled) -> tuple[list[str], dict[str, Any]]:
+        """Return which columns are parsed, and the options of Arrow: made once, for all blocks."""
+        import pyarrow as pa
+        from pyarrow import csv
+
+        known = self._plans.get(settled.columns)
+        if known is not None:
+            return known
+        place = {name: j for j, name in enumerate(self.layout.columns, start=1)}
+        columns = [f"c{place[name]}" for name in settled.columns]
+        options = {
+            "read_options": csv.ReadOptions(
+                column_names=[f"c{j}" for j in range(len(self.layout.head.names))],
+                block_size=LARGEST_BLOCK,
+                use_threads=False,  # see ahead
+            ),
+            "parse_options": csv.ParseOptions(delimiter=self.layout.delimiter),
+            "convert_options": csv.ConvertOptions(
+                column_types={"c0": pa.string(), **dict.fromkeys(columns, pa.float64())},
+                include_columns=["c0", *columns],
+                null_values=MISSING,
+                strings_can_be_null=False,
+            ),
+        }
+        self._plans[settled.columns] = columns, options
+        return columns, options
 
     def _careful(self, block: bytes) -> Part:
         """Parse all cells as text first: a cell is no number, or a row of another length."""
@@ -177,7 +193,7 @@ def layout_of(text: str, delimiter: str, where: str) -> Layout:
     UnstreamableError
         If a column has no name, or two have one.
     """
-    head = _head(text, delimiter, where)
+    head = head_of(text, delimiter, where)
     layout = Layout(head, delimiter, where)
     names = layout.columns
     refuse_too_many(len(names), "columns", where)

@@ -12,17 +12,17 @@ from scipy.special import ndtr
 from mirrisk.alignment import Status, Why
 from mirrisk.arrays import take_columns
 from mirrisk.model import FittedPanel
+from mirrisk.result.columns import Coded, frame_of
 from mirrisk.scoring import FLAGS, MIN_COVERAGE, Scores, fragile_members, score_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
 
     from mirrisk.alignment import Alignment
     from mirrisk.panel import AnyPanel, Panel
     from mirrisk.reference import Reference
     from mirrisk.reference.measuring import Measured
+    from mirrisk.result.columns import Columns
     from mirrisk.scoring import Composite
     from mirrisk.vocabulary import BoolArray, FloatArray, IntArray
 
@@ -115,7 +115,7 @@ class PanelResult:
     @cached_property
     def reasons(self) -> IntArray:
         """Positions in ``REASONS``, one per sample."""
-        unfit = np.array([REASONS.index(reason) for reason in self.measured.unfit], dtype=np.intp)
+        unfit = self._unfit
         flag = self.kernel.flag
         own = np.zeros(len(flag), dtype=np.intp)
         own[flag == FLAGS.index("indeterminate")] = REASONS.index("near_cutoff")
@@ -125,8 +125,16 @@ class PanelResult:
     @cached_property
     def flags(self) -> IntArray:
         """Positions in ``FLAGS``, one per sample."""
-        unfit = np.array([bool(reason) for reason in self.measured.unfit], dtype=bool)
-        return np.where(unfit, FLAGS.index("not_scored"), self.kernel.flag)
+        return np.where(self._unfit > 0, FLAGS.index("not_scored"), self.kernel.flag)
+
+    @cached_property
+    def _unfit(self) -> IntArray:
+        """Positions in ``REASONS`` of why samples do not fit the reference; 0 where they do."""
+        words = np.array(self.measured.unfit, dtype=object)
+        codes = np.zeros(len(words), dtype=np.intp)
+        for reason in set(self.measured.unfit) - {""}:
+            codes[words == reason] = REASONS.index(reason)
+        return codes
 
     @property
     def scored(self) -> Any:
@@ -162,8 +170,10 @@ class PanelResult:
 
     def scores_frame(self) -> pd.DataFrame:
         """Return one row per sample, with the columns of ``scores.csv``."""
-        import pandas as pd
+        return frame_of([self.score_columns()], [1])
 
+    def score_columns(self) -> Columns:
+        """Return the columns of ``scores.csv``, one row per sample."""
         n = len(self.flags)
         scored = self.scored
         low, high = self.kernel.interval
@@ -175,31 +185,30 @@ class PanelResult:
             "reference_digest": self.reference.digest,
         }
         data: dict[str, Any] = {
-            "sample": list(self.measured.expression.samples),
+            "sample": Coded(np.arange(n), self.measured.expression.samples),
             "score": self.score,
             "percentile": ndtr(self.score),
             "probability": self.probability,
-            "flag": np.array(FLAGS, dtype=object)[self.flags],
-            "reason": np.array(REASONS, dtype=object)[self.reasons],
+            "flag": Coded(self.flags, FLAGS),
+            "reason": Coded(self.reasons, REASONS),
             "coverage": self.kernel.coverage,
             "score_low": np.where(scored, low, np.nan),
             "score_high": np.where(scored, high, np.nan),
             "fragile": self._fragile(),
         }
-        data |= {name: np.full(n, value, dtype=object) for name, value in constant.items()}
-        return pd.DataFrame({name: data[name] for name in SCORE_COLUMNS})
+        always = np.zeros(n, dtype=np.intp)
+        data |= {name: Coded(always, [value]) for name, value in constant.items()}
+        return {name: data[name] for name in SCORE_COLUMNS}
 
-    def _fragile(self) -> Any:
+    def _fragile(self) -> Coded:
         """Return "k/m" per sample: k of its m measured members change the flag alone."""
         width = self.present.shape[1] + 1
         k, m = self.fragile.sum(axis=1), self.present.sum(axis=1)
-        words = np.array([f"{i // width}/{i % width}" for i in range(width * width)], dtype=object)
-        return np.where(self.scored, words[k * width + m], "")
+        words = [f"{i // width}/{i % width}" for i in range(width * width)]
+        return Coded(np.where(self.scored, k * width + m, len(words)), [*words, ""])
 
-    def contributions_frame(self) -> pd.DataFrame:
-        """Return one row per sample and mature miRNA of the panel, used or not."""
-        import pandas as pd
-
+    def contribution_columns(self) -> Columns:
+        """Return the columns of ``contributions.csv``: a row per sample and mature miRNA."""
         slots = self.alignment.slots
         n, s = len(self.flags), len(slots)
         values, percentiles, z = self.slot_values()
@@ -212,13 +221,12 @@ class PanelResult:
         counted = used & self.scored[:, None]
         contributions[:, scored] = np.where(counted, self.kernel.contributions, np.nan)
 
-        def per_slot(words: list[str]) -> Any:
-            codes, names = _codes(words)
-            return _words(np.tile(codes, n), names)
+        def per_slot(words: list[str]) -> Coded:
+            coded = Coded.of(words)
+            return Coded(np.tile(coded.codes, n), coded.words)
 
-        samples = list(self.measured.expression.samples)
-        data = {
-            "sample": _words(np.repeat(np.arange(n), s), samples),
+        return {
+            "sample": Coded(np.repeat(np.arange(n), s), self.measured.expression.samples),
             "panel": per_slot([self.panel.id] * s),
             "member": per_slot([slot.member for slot in slots]),
             "mirna": per_slot([slot.mirna for slot in slots]),
@@ -228,10 +236,9 @@ class PanelResult:
             "z": z.reshape(-1),
             "weight": weights.reshape(-1),
             "contribution": contributions.reshape(-1),
-            "status": _words(status.reshape(-1), list(STATUSES)),
-            "reason": _words(why.reshape(-1), list(WHYS)),
+            "status": Coded(status.reshape(-1), STATUSES),
+            "reason": Coded(why.reshape(-1), WHYS),
         }
-        return pd.DataFrame(data)
 
     def slot_values(self, rows: slice = slice(None)) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return value, percentile and normal score per sample and slot, used or not."""
@@ -342,14 +349,3 @@ def _score_fitted(
     return PanelResult(
         alignment, panel.reference, measured, composite, z, visible, kernel, min_coverage, clinical
     )
-
-
-def _words(codes: IntArray, names: Sequence[str]) -> Any:
-    """Return the word of each code."""
-    return np.array(names, dtype=object)[codes]
-
-
-def _codes(words: list[str]) -> tuple[IntArray, list[str]]:
-    names = list(dict.fromkeys(words))
-    position = {name: i for i, name in enumerate(names)}
-    return np.array([position[word] for word in words], dtype=np.intp), names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,7 @@ UNFIT = {
     "other_tissue": "unlike the reference: nearer to another tissue",
     "partial_library": "unlike the reference: only a part of the library",
 }
+NO_PATIENT = "patient not known"
 NOTHING = "nothing of the panel was measured"
 
 
@@ -78,21 +79,30 @@ class Observed:
             notes=(*measured.notes, *said),
         )
 
-    def reasons(self, y: FloatArray) -> list[str]:
+    def reasons(self, y: FloatArray, nameless: BoolArray) -> Any:
         """Say why samples cannot take part; "" of those who can.
 
         Parameters
         ----------
         y : ndarray of shape (n_samples,)
             NaN where the outcome is not known.
+        nameless : ndarray of bool, shape (n_samples,)
+            Where the patient is not known, though others' are.
+
+        Returns
+        -------
+        ndarray of object, shape (n_samples,)
         """
         nothing = np.asarray(np.isnan(self.values).all(axis=1))
-        return [
+        told = [
             NO_OUTCOME
             if np.isnan(y[i])
+            else NO_PATIENT
+            if nameless[i]
             else UNFIT.get(reason, reason) or (NOTHING if nothing[i] else "")
             for i, reason in enumerate(self.unfit)
         ]
+        return np.array(told, dtype=object)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,130 +4,51 @@ It is scored by the code that scores the panels of the literature. In the notati
 :mod:`mirrisk.scoring` its features are the normal scores z of its miRNAs in its own reference and
 its clinical covariates, standardised; a are its coefficients b. The linear predictor is centred:
 eta = b'(E[x | measured] - mu), which is the estimate of the full panel's score times sqrt(b'Cb).
+``parts`` holds what a panel consists of, ``schema`` what its file must be.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from scipy.special import expit
 
 from mirrisk.alignment import Alignment, Slot, Status, Why
 from mirrisk.digests import digest_of
-from mirrisk.errors import InvalidPanelError, MirriskError, NotFoundError
+from mirrisk.errors import InvalidPanelError
+from mirrisk.model.parts import Covariate, Cutoffs, Link, LinkKind, Term
+from mirrisk.model.schema import FORMAT, checked, read_json
 from mirrisk.output import write_texts
-from mirrisk.panel import PANEL_ID, VERSION, Member
+from mirrisk.panel import PANEL_ID, VERSION
 from mirrisk.reference import Reference
-from mirrisk.scoring import MIN_VARIANCE, Composite, score_samples
+from mirrisk.scoring import FLAGS, MIN_VARIANCE, Composite, Scores, score_samples
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mirrisk.expression import FeatureIndex
+    from mirrisk.model.schema import File
     from mirrisk.vocabulary import FloatArray
 
-FORMAT = "mirrisk-model-1"
+__all__ = ["Covariate", "Cutoffs", "FittedPanel", "Link", "LinkKind", "Term", "check_identity"]
 
 TOLERANCE = 1e-9
 """How far a self-test may be from what it gave when the file was written."""
 
-LinkKind = Literal["logistic", "cox", "fine-gray"]
 
-
-@dataclass(frozen=True)
-class Term:
-    """A miRNA with its coefficient.
-
-    Attributes
-    ----------
-    key : str
-        The column of the reference that it reads.
-    mirna : str
-        What results call it: the mature miRNA, or the column where that is not known.
-    coefficient : float
-        Log odds, or log hazard, per normal score.
-    claim : Member, optional
-        What the literature says of it.
-    frequency : float, optional
-        Share of the halves of stability selection that selected it, 0 to 1.
-    """
-
-    key: str
-    mirna: str
-    coefficient: float
-    claim: Member | None = None
-    frequency: float | None = None
+class ValidationResult(Protocol):
+    """What can be written into a panel's file: a validation of the fit that made it."""
 
     @property
-    def member(self) -> str:
-        """The claim that it belongs to, or its own name."""
-        return self.mirna if self.claim is None else self.claim.name
+    def headline(self) -> tuple[str, ...]:
+        """What it found, in sentences for people."""
 
-
-@dataclass(frozen=True)
-class Covariate:
-    """A clinical column with its coefficient, per standard deviation of the cohort."""
-
-    name: str
-    coefficient: float
-    mean: float
-    sd: float
-
-
-@dataclass(frozen=True)
-class Link:
-    """From the centred linear predictor to a probability.
-
-    Attributes
-    ----------
-    kind : {"logistic", "cox", "fine-gray"}
-        The probability is expit(intercept + slope eta), or, of an event until the horizon,
-        1 - exp(-H0(horizon) exp(slope eta)).
-    intercept, slope : float
-        Calibrated on predictions for samples that the fit had not seen.
-    horizon : float, optional
-        In the cohort's unit of time.
-    times, hazard : tuple of float
-        The baseline (subdistribution) hazard, cumulated: a step function.
-    """
-
-    kind: LinkKind
-    intercept: float = 0.0
-    slope: float = 1.0
-    horizon: float | None = None
-    times: tuple[float, ...] = ()
-    hazard: tuple[float, ...] = ()
-
-    def probability(self, eta: FloatArray, horizon: float | None = None) -> FloatArray:
-        """Return probabilities for centred linear predictors."""
-        if self.kind == "logistic":
-            return np.asarray(expit(self.intercept + self.slope * eta))
-        return np.asarray(-np.expm1(-self.hazard_until(horizon) * np.exp(self.slope * eta)))
-
-    def hazard_until(self, horizon: float | None = None) -> float:
-        """Return the cumulated baseline hazard at a horizon, default its own."""
-        until = self.horizon if horizon is None else horizon
-        if until is None:
-            raise MirriskError("no horizon: a probability of what, until when?")
-        steps = int(np.searchsorted(self.times, until, side="right"))
-        return self.hazard[steps - 1] if steps else 0.0
-
-
-@dataclass(frozen=True)
-class Cutoffs:
-    """Centred linear predictors at or below which a sample is low, or high from.
-
-    ``low_means`` and ``high_means`` say in words what the cutoffs were chosen for.
-    """
-
-    low: float
-    high: float
-    low_means: str
-    high_means: str
+    def to_dict(self, *, patients: bool = True) -> dict[str, Any]:
+        """Return it as plain types; ``patients=False`` leaves out what tells of single ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,6 +116,11 @@ class FittedPanel:
         return float(np.sqrt(max(np.sum(b[:, None] * self.covariance * b), MIN_VARIANCE)))
 
     @cached_property
+    def _scaled_cutoffs(self) -> tuple[float, float]:
+        """The cutoffs as scores, which is what the kernel compares."""
+        return self.cutoffs.low / self.scale, self.cutoffs.high / self.scale
+
+    @cached_property
     def columns(self) -> list[int]:
         """The rows of the reference's arrays that the terms read."""
         return [self.reference.position[term.key] for term in self.terms]
@@ -246,7 +172,7 @@ class FittedPanel:
             mean=self.mean[scored],
             covariance=self.covariance[np.ix_(scored, scored)],
             n_reference=self.reference.n,
-            cutoffs=(self.cutoffs.low / self.scale, self.cutoffs.high / self.scale),
+            cutoffs=self._scaled_cutoffs,
             # What a library hides is missing, and estimated: the coefficients hold for the whole.
             knowable=np.ones(len(scored), dtype=bool),
         )
@@ -264,6 +190,18 @@ class FittedPanel:
         """Return probabilities for estimates of the full panel's score; NaN stays NaN."""
         return self.link.probability(score * self.scale)
 
+    def with_validation(self, validation: ValidationResult) -> FittedPanel:
+        """Return the panel with a validation of its fit in the report.
+
+        Parameters
+        ----------
+        validation : CrossValidated, OptimismCorrected, or their like of survival
+            Nothing that tells of single patients is kept of it.
+        """
+        told = {**validation.to_dict(patients=False), "said": list(validation.headline)}
+        plain = json.loads(json.dumps(told, allow_nan=False))
+        return replace(self, report={**self.report, "validation": plain})
+
     # -- self-test --------------------------------------------------------------------------
 
     def test_vectors(self) -> list[dict[str, Any]]:
@@ -275,20 +213,22 @@ class FittedPanel:
         mean = np.array([c.mean for c in self.covariates])
         sd = np.array([c.sd for c in self.covariates])
         clinical = mean + np.array([[-1.0], [0.0], [1.0], [2.0], [np.nan]]) * sd
-        score, probability = self._applied(values, clinical)
+        found, probability = self._applied(values, clinical)
         return [
             {
                 "values": _plain(values[i]),
                 "covariates": _plain(clinical[i]),
-                "score": float(score[i]),
+                "score": float(found.expected[i]),
                 "probability": float(probability[i]),
+                "flag": FLAGS[found.flag[i]],
             }
             for i in range(len(values))
         ]
 
-    def _applied(self, values: FloatArray, clinical: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _applied(self, values: FloatArray, clinical: FloatArray) -> tuple[Scores, FloatArray]:
         """Score values on the reference's log2 scale, without a table."""
         scored = self.coefficients != 0
+        count = int(scored.sum())
         z = np.hstack(
             [
                 self.reference.normal_scores(values, range(len(self.terms))),
@@ -297,18 +237,18 @@ class FittedPanel:
         )[:, scored]
         composite = Composite(
             weights=self.coefficients[scored],
-            shares=np.full(int(scored.sum()), 1 / max(int(scored.sum()), 1)),
-            members=np.arange(int(scored.sum())),
+            shares=np.full(count, 1 / max(count, 1)),
+            members=np.arange(count),
             mean=self.mean[scored],
             covariance=self.covariance[np.ix_(scored, scored)],
             n_reference=self.reference.n,
-            cutoffs=(0.0, 0.0),
-            knowable=np.ones(int(scored.sum()), dtype=bool),
+            cutoffs=self._scaled_cutoffs,
+            knowable=np.ones(count, dtype=bool),
         )
         found = score_samples(z, np.ones(z.shape, dtype=bool), composite, min_coverage=0.0)
         # Of a sample without a single value nothing is known but the cohort.
-        expected = np.nan_to_num(found.expected)
-        return expected, self.probability(expected)
+        found = replace(found, expected=np.nan_to_num(found.expected))
+        return found, self.probability(found.expected)
 
     def check(self, vectors: list[dict[str, Any]], where: str = "") -> None:
         """Refuse to serve if the panel no longer says of the synthetic samples what it said.
@@ -320,18 +260,14 @@ class FittedPanel:
         k = len(self.covariates)
         values = np.array([_floats(v["values"]) for v in vectors]).reshape(len(vectors), -1)
         clinical = np.array([_floats(v["covariates"]) for v in vectors]).reshape(len(vectors), k)
-        for name, found in zip(
-            ("score", "probability"), self._applied(values, clinical), strict=True
-        ):
+        scores, probability = self._applied(values, clinical)
+        for name, found in (("score", scores.expected), ("probability", probability)):
             told = np.array([v[name] for v in vectors])
             worst = float(np.abs(found - told).max(initial=0.0))
             if not worst <= TOLERANCE:
-                raise InvalidPanelError(
-                    f"its self-test gives another {name} than when it was written (by {worst:.2g})",
-                    where=where,
-                    remedy="do not use it here: report this with the versions of mirrisk, numpy "
-                    "and scipy",
-                )
+                raise _another(name, f" (by {worst:.2g})", where)
+        if [FLAGS[flag] for flag in scores.flag] != [v["flag"] for v in vectors]:
+            raise _another("flag", "", where)
 
     # -- keeping ----------------------------------------------------------------------------
 
@@ -372,27 +308,35 @@ class FittedPanel:
         InvalidPanelError
             If it is no fitted panel, was changed, or no longer gives the same results.
         """
-        content = dict(content)
-        digest = content.pop("digest", None)
-        if content.get("format") != FORMAT:
-            raise InvalidPanelError(
-                f"format is {content.get('format')!r}",
-                where=where,
-                expected=f"{FORMAT}, a file written by `mirrisk fit`",
-            )
-        if digest != digest_of(content):
-            raise InvalidPanelError(
-                "the file was changed after it was written: its digest does not match",
-                where=where,
-                remedy="fetch or fit the panel again",
-            )
-        try:
-            panel = cls(**_attributes(content, where))
-            panel.check(content["self_test"], where)
-        except MirriskError:
-            raise
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise InvalidPanelError(f"not a fitted panel: {error}", where=where) from None
+        found = checked(content, where)
+        for name, pattern in (("id", PANEL_ID), ("version", VERSION)):
+            check_identity(name, getattr(found, name), pattern)
+        reference = Reference.from_dict(found.reference, where)
+        _check_reads(found, reference, where)
+        panel = cls(
+            id=found.id,
+            version=found.version,
+            title=found.title,
+            cancer=found.cancer,
+            endpoint=found.endpoint,
+            caveats=tuple(found.caveats),
+            reference=reference,
+            # Not model_dump: the claim stays what it is.
+            terms=tuple(Term(**dict(term)) for term in found.terms),
+            covariates=tuple(Covariate(**dict(each)) for each in found.covariates),
+            mean=np.array(found.mean, dtype=np.float64),
+            covariance=np.array(found.covariance, dtype=np.float64).reshape(2 * [len(found.mean)]),
+            link=Link(
+                **{
+                    **dict(found.link),
+                    "times": tuple(found.link.times),
+                    "hazard": tuple(found.link.hazard),
+                }
+            ),
+            cutoffs=Cutoffs(**dict(found.cutoffs)),
+            report=found.report,
+        )
+        panel.check([dict(vector) for vector in found.self_test], where)
         return panel
 
     def save(self, path: str | Path) -> None:
@@ -410,19 +354,7 @@ class FittedPanel:
         InvalidPanelError
             If the file is no fitted panel, or was changed.
         """
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except OSError as error:
-            raise NotFoundError(
-                f"this fitted panel cannot be read: {error.strerror}", where=str(path)
-            ) from None
-        try:
-            content = json.loads(text)
-        except ValueError as error:
-            raise InvalidPanelError(f"not JSON: {error}", where=str(path)) from None
-        if not isinstance(content, dict):
-            raise InvalidPanelError("not a fitted panel", where=str(path))
-        return cls.from_dict(content, where=str(path))
+        return cls.from_dict(read_json(path), where=str(path))
 
 
 def _term_to_dict(term: Term) -> dict[str, Any]:
@@ -435,29 +367,21 @@ def _term_to_dict(term: Term) -> dict[str, Any]:
     }
 
 
-def _attributes(content: dict[str, Any], where: str) -> dict[str, Any]:
-    found = {k: v for k, v in content.items() if k not in ("format", "self_test")}
-    for name, pattern in (("id", PANEL_ID), ("version", VERSION)):
-        check_identity(name, found[name], pattern)
-    found["caveats"] = tuple(found["caveats"])
-    found["reference"] = Reference.from_dict(found["reference"], where)
-    claims = [
-        None if term["claim"] is None else Member.model_validate(term["claim"])
-        for term in found["terms"]
-    ]
-    found["terms"] = tuple(
-        Term(**{**term, "claim": claim}) for term, claim in zip(found["terms"], claims, strict=True)
+def _check_reads(found: File, reference: Reference, where: str) -> None:
+    """Refuse a panel whose reference does not begin with its terms, in their order."""
+    keys = tuple(term.key for term in found.terms)
+    if reference.keys[: len(keys)] != keys:
+        raise InvalidPanelError(
+            "not a fitted panel: its reference is not of its terms, in their order", where=where
+        )
+
+
+def _another(name: str, by: str, where: str) -> InvalidPanelError:
+    return InvalidPanelError(
+        f"its self-test gives another {name} than when it was written{by}",
+        where=where,
+        remedy="do not use it here: report this with the versions of mirrisk, numpy and scipy",
     )
-    found["covariates"] = tuple(Covariate(**covariate) for covariate in found["covariates"])
-    for name in ("mean", "covariance"):
-        found[name] = np.asarray(found[name], dtype=np.float64)
-    k = len(found["terms"]) + len(found["covariates"])
-    if found["mean"].shape != (k,) or found["covariance"].shape != (k, k):
-        raise ValueError("mean and covariance do not fit its terms and covariates")
-    link = found["link"]
-    found["link"] = Link(**{**link, "times": tuple(link["times"]), "hazard": tuple(link["hazard"])})
-    found["cutoffs"] = Cutoffs(**found["cutoffs"])
-    return found
 
 
 def check_identity(name: str, value: object, pattern: str) -> None:

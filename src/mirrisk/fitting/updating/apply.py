@@ -9,15 +9,18 @@ import numpy as np
 
 from mirrisk.errors import MismatchError
 from mirrisk.fitting.closed_test import ClosedTest, closed_test
-from mirrisk.fitting.update import cutoffs as cutoffs_of
+from mirrisk.fitting.updating import cutoffs as cutoffs_of
 from mirrisk.model import Link
 
 if TYPE_CHECKING:
-    from mirrisk.fitting.update.cohort import UpdateCohort
+    from mirrisk.fitting.updating.cohort import UpdateCohort
     from mirrisk.model import Cutoffs, FittedPanel
     from mirrisk.vocabulary import FloatArray
 
 WITHOUT_ORIGINAL = ("logistic recalibration", "revision")
+
+EVENTS_PER_COEFFICIENT = 10
+"""Below it, of events or non-events whichever are fewer, nothing is revised."""
 
 
 def choose(
@@ -37,14 +40,35 @@ def choose(
     MismatchError
         If not even the recalibration can be fitted.
     """
-    notes: tuple[str, ...] = ()
-    try:
-        test = closed_test(cohort.log_odds, cohort.X[:, cohort.estimable], cohort.y, alpha)
-    except MismatchError as error:
+    told = _too_few(cohort)
+    if not told:
+        try:
+            test = closed_test(cohort.log_odds, cohort.X[:, cohort.estimable], cohort.y, alpha)
+        except MismatchError as error:
+            told = error.what
+    if told:
         # What troubles the recalibration, too, is raised here.
         test = closed_test(cohort.log_odds, None, cohort.y, alpha)
-        notes = (f"No revision ({error.what}): the test ends at logistic recalibration.",)
+    notes = (f"No revision ({told}): the test ends at logistic recalibration.",) if told else ()
     return (test if of_log_odds else _without_original(test)), notes
+
+
+def _too_few(cohort: UpdateCohort) -> str:
+    """Say where a revision would rest on too few events or non-events; "" where it would not.
+
+    The likelihood ratio tests hold for large cohorts. With few events for each coefficient that
+    is revised they reject a model that holds far too often.
+    """
+    events, count = int(cohort.y.sum()), int(cohort.estimable.sum())
+    least = min(events, len(cohort.y) - events)
+    # The revision of a single predictor is its recalibration.
+    if count < 2 or least >= EVENTS_PER_COEFFICIENT * count:
+        return ""
+    what = "events" if least == events else "non-events"
+    return (
+        f"{least} {what} for {count} coefficients, where {EVENTS_PER_COEFFICIENT} each are the "
+        "least"
+    )
 
 
 def _without_original(test: ClosedTest) -> ClosedTest:
@@ -70,27 +94,19 @@ def apply(
     """
     if test.chosen == "revision":
         return _revised(panel, cohort, test)
-    shift, factor = _recalibration(test)
+    if test.chosen == "original":
+        return replace(panel, cutoffs=cutoffs_of.kept(panel.cutoffs, cohort.eta, cohort.y)), None
+    shift, factor = (*test.coefficients, 1.0)[:2]
     intercept = shift + factor * panel.link.intercept
+    # The slope becomes part of the coefficients: what a panel says of them is what counts.
     slope = factor * panel.link.slope
     if keep_cutoffs and slope > 0:
-        link = replace(panel.link, intercept=intercept, slope=slope)
-        kept = cutoffs_of.kept(panel.cutoffs, cohort.eta, cohort.y)
-        return replace(panel, link=link, cutoffs=kept), None
-    # Of a risk that falls with the linear predictor the flags would be the wrong way round: the
-    # slope becomes part of the coefficients.
-    found = cutoffs_of.chosen_anew(slope * cohort.eta, cohort.y, "in the cohort of the update")
+        found = cutoffs_of.kept(panel.cutoffs, cohort.eta, cohort.y, slope)
+    else:
+        # Of a risk that falls with the linear predictor the flags would be the wrong way round.
+        found = cutoffs_of.chosen_anew(slope * cohort.eta, cohort.y, "in the cohort of the update")
     features = list(range(len(panel.coefficients)))
-    made = _with_coefficients(panel, features, slope * panel.coefficients, intercept, found)
-    return made, None
-
-
-def _recalibration(test: ClosedTest) -> tuple[float, float]:
-    """Return what is added to the log odds after they were multiplied, and by what."""
-    if test.chosen == "original":
-        return 0.0, 1.0
-    shift, factor = (*test.coefficients, 1.0)[:2]
-    return shift, factor
+    return _with_coefficients(panel, features, slope * panel.coefficients, intercept, found), None
 
 
 def _revised(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 import os
 import sys
 from contextlib import contextmanager
@@ -12,17 +10,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirrisk.errors import MirriskError
+from mirrisk.output.cells import neutralised, rows_to_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
+__all__ = [
+    "STDOUT",
+    "check_targets",
+    "csv_bytes",
+    "frame_to_csv",
+    "neutralised",
+    "rows_to_csv",
+    "write_bytes",
+    "write_csv",
+    "write_texts",
+]
+
 STDOUT = "-"
 """The name of standard output, wherever a file may be named."""
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""Spreadsheets run a cell that begins so; a leading apostrophe makes it text."""
 
 
 def write_csv(frame: pd.DataFrame, target: str | Path) -> None:
@@ -42,45 +50,34 @@ def write_csv(frame: pd.DataFrame, target: str | Path) -> None:
     MirriskError
         If the target cannot be written.
     """
-    write_texts({str(target): frame_to_csv(frame)})
+    write_bytes({str(target): csv_bytes(frame)})
 
 
 def frame_to_csv(frame: pd.DataFrame) -> str:
     """Return a frame as CSV, its text cells neutralised."""
-    import pandas as pd
-    from pandas.api.types import is_numeric_dtype
-
-    columns = (frame.iloc[:, j] for j in range(frame.shape[1]))
-    safe = [c if is_numeric_dtype(c.dtype) else c.map(neutralised) for c in columns]
-    names = [str(neutralised(name)) for name in frame.columns]
-    table = pd.concat(safe, axis=1) if safe else frame
-    return str(table.to_csv(index=False, header=names, lineterminator="\n"))
+    return csv_bytes(frame).decode()
 
 
-def rows_to_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a few rows as CSV, their text cells neutralised, without importing pandas."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([neutralised(cell) for cell in row] for row in rows)
-    return text.getvalue()
+def csv_bytes(frame: pd.DataFrame, *, header: bool = True) -> bytes:
+    """Return a frame as CSV in UTF-8, its text cells neutralised, with or without the header."""
+    from mirrisk.output import frames  # NumPy: not for commands without a table
 
-
-def neutralised(cell: object) -> object:
-    """Return a cell as a spreadsheet may safely open it.
-
-    Examples
-    --------
-    >>> neutralised("=1+1"), neutralised("S-01"), neutralised(-1.5)
-    ("'=1+1", 'S-01', -1.5)
-    """
-    if isinstance(cell, str) and cell.startswith(FORMULA_STARTS):
-        return "'" + cell
-    return cell
+    return frames.csv_bytes(frame, header=header)
 
 
 def write_texts(contents: Mapping[str, str]) -> None:
-    """Write texts to files, all of them or none; ``"-"`` is standard output.
+    """Write texts to files in UTF-8, all of them or none; ``"-"`` is standard output.
+
+    Raises
+    ------
+    MirriskError
+        If one of them cannot be written; none is left then.
+    """
+    write_bytes({target: text.encode() for target, text in contents.items()})
+
+
+def write_bytes(contents: Mapping[str, bytes]) -> None:
+    """Write files, all of them or none; ``"-"`` is standard output.
 
     Raises
     ------
@@ -89,10 +86,10 @@ def write_texts(contents: Mapping[str, str]) -> None:
     """
     partials: dict[Path, Path] = {}
     try:
-        for target, text in contents.items():
+        for target, data in contents.items():
             if target != STDOUT:
                 with _explained(target):
-                    _write_partial(Path(target), text, partials)
+                    _write_partial(Path(target), data, partials)
         for partial, path in partials.items():
             with _explained(path):
                 partial.replace(path)
@@ -101,13 +98,12 @@ def write_texts(contents: Mapping[str, str]) -> None:
             partial.unlink(missing_ok=True)
     if STDOUT in contents:
         with _explained("standard output"):
-            sys.stdout.write(contents[STDOUT])
+            sys.stdout.write(contents[STDOUT].decode())
             sys.stdout.flush()
 
 
-def _write_partial(target: Path, text: str, partials: dict[Path, Path]) -> None:
+def _write_partial(target: Path, data: bytes, partials: dict[Path, Path]) -> None:
     """Write the file that is to become the target; a device or pipe is written at once."""
-    data = text.encode()
     if target.suffix == ".gz":
         data = gzip.compress(data, mtime=0)
     target = target.resolve()  # a link stays a link

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mirrisk.catalog import load_panel
 from mirrisk.errors import MirriskWarning
-from mirrisk.fitting.labels import aligned_labels
+from mirrisk.fitting.counting import Counted
+from mirrisk.fitting.labels import Labels, Patients, aligned_labels
 from mirrisk.fitting.logistic import check_events, is_small
 from mirrisk.fitting.sample_size import supported
-from mirrisk.fitting.update.apply import apply, choose
-from mirrisk.fitting.update.cohort import Observed, UpdateCohort
-from mirrisk.fitting.update.result import Updated, against_literature, caveats, report
-from mirrisk.fitting.update.start import starting_model
+from mirrisk.fitting.updating.apply import apply, choose
+from mirrisk.fitting.updating.cohort import Observed, UpdateCohort
+from mirrisk.fitting.updating.result import Updated, against_literature, caveats, report
+from mirrisk.fitting.updating.start import starting_model
 from mirrisk.model import FittedPanel, check_identity
 from mirrisk.panel import PANEL_ID, VERSION, Panel
 from mirrisk.reference import COHORT
@@ -39,9 +40,12 @@ if TYPE_CHECKING:
     from mirrisk.fitting.closed_test import ClosedTest
     from mirrisk.fitting.sample_size import Support
     from mirrisk.reference import Reference
+    from mirrisk.validation.interval import Interval
     from mirrisk.vocabulary import Specimen, Unit
 
 __all__ = ["Updated", "update"]
+
+SEEN = "the panel was fitted on samples of these patients"
 
 
 def update(
@@ -49,6 +53,8 @@ def update(
     X: object,
     y: object,
     *,
+    groups: object = None,
+    event_class: object = None,
     covariates: pd.DataFrame | None = None,
     reference: Reference | str | Path | None = None,
     alpha: float = 0.05,
@@ -63,7 +69,9 @@ def update(
 
     The original model, a new intercept (recalibration in the large), a new intercept and slope
     (logistic recalibration) and new coefficients throughout (revision) are compared. What a
-    sample lacks is estimated from what it has, as it is when the panel is scored.
+    sample lacks is estimated from what it has, as it is when the panel is scored. With fewer
+    than 10 events (or non-events) for each coefficient nothing is revised: the procedure ends at
+    logistic recalibration, and says so.
 
     Parameters
     ----------
@@ -74,8 +82,15 @@ def update(
     X : Expression, DataFrame, or what else :func:`mirrisk.tables.as_expression` takes
         The new cohort.
     y : Series, or array-like of shape (n_samples,)
-        The outcome: two values, of which the second in sorted order is the event. A Series is
-        matched by the samples' names, in any order. Samples without a value are left out.
+        The outcome, of two classes: those that a fitted panel was fitted to. A Series is matched
+        by the samples' names, in any order. Samples without an outcome are left out and counted.
+    groups : Series, or array-like of shape (n_samples,), optional
+        Whose each sample is, where patients may have several: those who have are refused, for
+        likelihoods and tests take samples for independent. Without it every sample counts as a
+        patient of its own.
+    event_class : str, number or bool, optional
+        Which class is the event; default that of the fitted panel. A panel of the literature,
+        and one whose report does not tell, takes the second in order, numbers as numbers.
     covariates : DataFrame, optional
         The clinical columns that the panel needs, indexed by sample.
     reference : "cohort", or for a panel of the literature also Reference, str or Path
@@ -83,7 +98,8 @@ def update(
         samples made by another protocol. "Original" then means the old coefficients on the new
         normal scores. A panel of the literature needs one.
     alpha : float, default 0.05
-        The level of the procedure: the original is given up wrongly with this probability.
+        The level of the procedure. In large cohorts an original that holds is given up with this
+        probability; in small ones with a greater.
     accept_small : bool, default False
         Update even on fewer than 10 events or non-events; the report says so.
     id : str, optional
@@ -103,8 +119,9 @@ def update(
     Raises
     ------
     MismatchError
-        If the panel predicts survival, y does not belong to the samples or has one class, too
-        few samples are left, or events and non-events are separated.
+        If the panel predicts survival, y does not belong to the samples or is of other classes
+        than the panel's, a patient has several samples, too few are left, or events and
+        non-events are separated.
     InvalidReferenceError
         If a panel of the literature comes without a reference, or none can be learned.
 
@@ -124,7 +141,8 @@ def update(
     check_identity("id", name, PANEL_ID)
     check_identity("version", version, VERSION)
     expression = as_expression(X, unit=unit, specimen=specimen)
-    labels = aligned_labels(y, expression.samples)
+    labels = aligned_labels(y, expression.samples, event_class, _fitted_to(original))
+    patients = Patients.of(groups, expression.samples)
     start = starting_model(
         original,
         expression,
@@ -134,9 +152,12 @@ def update(
         accept_small=accept_small,
     )
     observed = Observed.of(start, expression, covariates)
-    reasons = np.array(observed.reasons(labels.values), dtype=object)
+    reasons = observed.reasons(labels.values, patients.unknown(len(expression)))
+    seen = _leave_out_seen(reasons, original, expression, patients)
     usable = np.asarray(reasons == "", dtype=bool)
-    check_events(labels.values[usable], accept_small=accept_small)
+    patients.require_one_sample_each(usable, expression.samples)
+    counted = Counted.of(labels.values[usable] == 1, None)
+    check_events(counted, accept_small=accept_small)
     cohort = UpdateCohort.of(start, observed, usable, labels.values)
     fitted = isinstance(original, FittedPanel)
     own_reference = isinstance(reference, str) and reference == COHORT
@@ -148,7 +169,7 @@ def update(
         str(why): tuple(np.array(expression.samples, dtype=object)[reasons == why])
         for why in dict.fromkeys(reasons[~usable])
     }
-    small, opposed = is_small(cohort.y), _opposed(made)
+    small, opposed = is_small(counted), _opposed(made)
     if support is not None and not support.sufficient:
         warnings.warn(str(support), MirriskWarning, stacklevel=2)
     return Updated(
@@ -182,15 +203,17 @@ def update(
         test=test,
         auc=auc,
         auc_revised=auc_revised,
+        classes=(labels.other, labels.event),
         support=support,
         left_out=left_out,
         accepted_small=small,
         notes=(
             *expression.notes,
-            *labels.notes,
+            *dict.fromkeys((*labels.notes, *patients.notes)),
             *observed.notes,
-            *_seen_before(original, expression),
+            *seen,
             *_notes(original, cohort, opposed, own_reference=own_reference),
+            *_reversed(auc, labels),
             *fallback,
         ),
     )
@@ -212,17 +235,44 @@ def _opposed(panel: FittedPanel) -> list[str]:
     ]
 
 
-def _seen_before(original: Panel | FittedPanel, expression: Expression) -> list[str]:
-    """Say where the cohort of the update is not new to the panel."""
+def _fitted_to(original: Panel | FittedPanel) -> tuple[str, str] | None:
+    """Return what a fitted panel calls no event and the event, if its report tells."""
+    outcome = original.report.get("outcome", {}) if isinstance(original, FittedPanel) else {}
+    if not outcome.get("event") or not outcome.get("other"):
+        return None
+    return outcome["other"], outcome["event"]
+
+
+def _leave_out_seen(
+    reasons: Any, original: Panel | FittedPanel, expression: Expression, patients: Patients
+) -> list[str]:
+    """Give samples of patients whom the panel was fitted on a reason not to take part.
+
+    Unless there are no others: then all take part, and a note says what that is worth.
+    """
     if isinstance(original, Panel):
         return []
-    seen = int(original.reference.holds(expression).sum())
-    if not seen:
+    usable = np.asarray(reasons == "", dtype=bool)
+    seen = usable & patients.with_any(original.reference.holds(expression))
+    if not seen.any():
         return []
-    of = len(expression)
+    if (seen != usable).any():
+        reasons[seen] = SEEN
+        return []
     said = (
-        f"The panel was fitted on {seen} of these {of} samples: its AUC before the update is "
-        "apparent, and an update on them proves nothing."
+        f"The panel was fitted on all these {int(seen.sum())} samples, or others of their "
+        "patients: its AUC before the update is apparent, and an update on them proves nothing."
+    )
+    return [said]
+
+
+def _reversed(before: Interval, labels: Labels) -> list[str]:
+    """Ask whether the event is the event where the panel predicts the opposite."""
+    if not before.high < 0.5:
+        return []
+    said = (
+        "Before the update the panel predicts the opposite of this outcome: make sure that "
+        f"{labels.event!r} is the event and {labels.other!r} is not."
     )
     return [said]
 

@@ -10,7 +10,7 @@ import numpy as np
 from mirrisk.errors import InvalidReferenceError, MismatchError
 from mirrisk.fitting.cohort import require_variation
 from mirrisk.fitting.joint import JointNormal
-from mirrisk.fitting.update.cohort import Observed
+from mirrisk.fitting.updating.cohort import Observed
 from mirrisk.model import Cutoffs, FittedPanel, Link, Term
 from mirrisk.panel import Panel
 from mirrisk.reference import COHORT, Reference

@@ -47,6 +47,8 @@ class Updated:
     auc_revised : Interval or None
         Of a revision, out of fold in the new cohort: what its new coefficients are worth beside
         the old ones. None without one, as recalibration leaves the AUC as it is.
+    classes : (str, str)
+        What no event and the event are called.
     support : Support or None
         What a cohort of this size supports, for the parameters that were estimated (an intercept
         alone counts as one); None where nothing was.
@@ -63,6 +65,7 @@ class Updated:
     test: ClosedTest
     auc: Interval
     auc_revised: Interval | None
+    classes: tuple[str, str]
     support: Support | None
     left_out: dict[str, tuple[str, ...]]
     accepted_small: bool
@@ -78,6 +81,7 @@ class Updated:
         found = f"{test.chosen} ({MEANING[test.chosen]})"
         lines = [
             f"Update of panel {original.id} {original.version} on {_size(test)}: {found}.",
+            f"Event: {self.classes[1]} (not: {self.classes[0]}).",
             *_told_left_out(self.left_out),
             f"Before the update: {self.auc}.",
             *([f"Revised, out of fold: {self.auc_revised}."] if self.auc_revised else []),

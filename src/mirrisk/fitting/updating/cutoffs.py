@@ -20,12 +20,25 @@ FOLDS = 10
 """Of the cross-validation of a revision."""
 
 
-def kept(cutoffs: Cutoffs, eta: FloatArray, y: FloatArray) -> Cutoffs:
-    """Say what cutoffs that were chosen before achieve in the new cohort."""
+def kept(cutoffs: Cutoffs, eta: FloatArray, y: FloatArray, slope: float = 1.0) -> Cutoffs:
+    """Say what cutoffs that were chosen before achieve in the new cohort.
+
+    Parameters
+    ----------
+    cutoffs : Cutoffs
+    eta : ndarray of shape (n_samples,)
+        The linear predictor that they were chosen on.
+    y : ndarray of shape (n_samples,)
+        0 and 1.
+    slope : float, default 1
+        Above 0: what the linear predictor is multiplied with from now on, and they along.
+    """
     low, high = _achieved(cutoffs.low, cutoffs.high, eta, y)
     before = "kept from before the update, where it meant"
     return replace(
         cutoffs,
+        low=slope * cutoffs.low,
+        high=slope * cutoffs.high,
         low_means=f"{low} in the cohort of the update; {before}: {cutoffs.low_means}",
         high_means=f"{high} in the cohort of the update; {before}: {cutoffs.high_means}",
     )

@@ -6,6 +6,12 @@ import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from mirrisk.assessment.distributed import (
+    LazyAssessment,
+    is_dask,
+    refuse_cohort,
+    score_partitions,
+)
 from mirrisk.catalog import PanelLike, load_panels
 from mirrisk.errors import (
     InvalidReferenceError,
@@ -20,8 +26,10 @@ from mirrisk.output import write_csv
 from mirrisk.panel import Panel, shipped_panels
 from mirrisk.reference import COHORT, Reference, shipped_references
 from mirrisk.result import PanelResult, score_panel
+from mirrisk.result.columns import frame_of
 from mirrisk.scoring import FLAGS, MIN_COVERAGE
 from mirrisk.tables import as_expression
+from mirrisk.tables.assembly import Reading
 from mirrisk.tables.clinical import clinical_values
 from mirrisk.tables.depth import MIN_READS, depth_notes, depth_warning
 
@@ -72,7 +80,8 @@ class Assessment:
         measured (80%); ``fragile`` is "k/m": leaving out one of k of the m measured members
         changes the flag.
         """
-        return _interleave([result.scores_frame() for result in self.results], 1)
+        columns = [result.score_columns() for result in self.results]
+        return frame_of(columns, [1] * len(columns))
 
     @cached_property
     def contributions(self) -> pd.DataFrame:
@@ -81,8 +90,8 @@ class Assessment:
         ``value`` is on the log2 scale of the reference, ``percentile`` its place there (0 to
         1), ``z`` its normal score, ``weight`` signed by the direction of risk.
         """
-        frames = [result.contributions_frame() for result in self.results]
-        return _interleave(frames, [len(result.alignment.slots) for result in self.results])
+        columns = [result.contribution_columns() for result in self.results]
+        return frame_of(columns, [len(result.alignment.slots) for result in self.results])
 
     def explain(
         self, sample: str | None = None, *, panel: str | None = None, by: str = "member"
@@ -181,7 +190,8 @@ def score(
     ----------
     X : Expression, DataFrame, Series, or array of shape (n_samples, n_features)
         A frame in either orientation; a Series is one sample; an array needs
-        ``feature_names``.
+        ``feature_names``. A Dask data frame, samples in rows, is scored lazily: then ``.scores``
+        and ``.contributions`` of what is returned are Dask data frames, too.
     panel : str, Path, Panel, or several of them
         Ids of shipped panels, signature files, or ``"all"`` that fit the reference; or one
         fitted panel (its file), alone.
@@ -219,6 +229,19 @@ def score(
     "High" means the top tenth of the reference, not a probability of metastasis; "low" is no
     reassurance. Research use only.
     """
+    if is_dask(X):
+        how = Reading(
+            unit,
+            level,
+            specimen or "tissue",
+            orientation,
+            library_size,
+            duplicates,
+            aliases,
+            undetermined=undetermined or "missing",
+            limit=limit,
+        )
+        return _score_lazily(X, how, panel, reference, covariates, min_coverage)  # type: ignore[return-value]
     expression = as_expression(
         X,
         unit=unit,
@@ -261,6 +284,29 @@ def score(
         *_standing_notes(results, fitted),
     )
     return Assessment(results, fitted, expression, notes)
+
+
+def _score_lazily(
+    X: object,
+    how: Reading,
+    panel: PanelLike | Iterable[PanelLike],
+    reference: Reference | str | Path | None,
+    covariates: pd.DataFrame | None,
+    min_coverage: float,
+) -> LazyAssessment:
+    """Score a Dask data frame, partition by partition, when its rows are asked for."""
+    if not isinstance(reference, Reference) and str(reference) == COHORT:
+        raise refuse_cohort()
+    if not (reference is None or isinstance(reference, Reference)):
+        reference = Reference.load(reference)
+    options = {
+        "panel": ALL if panel == ALL else load_panels(panel),
+        "reference": reference,
+        "covariates": covariates,
+        "min_coverage": min_coverage,
+        "min_reads": 0,  # who is shallow would be told of the first samples alone
+    }
+    return score_partitions(X, how, score, options)
 
 
 def _score_fitted(
@@ -387,18 +433,3 @@ def _across(result: PanelResult) -> list[str]:
                 "rest of the panel, and at a greater depth the flag may differ"
             )
     return said
-
-
-def _interleave(frames: list[pd.DataFrame], widths: int | list[int]) -> pd.DataFrame:
-    """Join frames of several panels so that rows go sample by sample."""
-    import numpy as np
-    import pandas as pd
-
-    if len(frames) == 1:
-        return frames[0]
-    sizes = [widths] * len(frames) if isinstance(widths, int) else widths
-    order = np.concatenate(
-        [np.repeat(np.arange(len(f) // w), w) for f, w in zip(frames, sizes, strict=True)]
-    )
-    joined = pd.concat(frames)
-    return joined.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
