@@ -245,8 +245,8 @@ def test_shortfall_in_words() -> None:
     # By hand: R2 0.15 * (1 - 0.25^0.5 * 0.75^1.5) = 0.10129; 12 / (-0.1 ln(1 - 0.10129 / 0.9)).
     assert str(supported(200, 50, 12)) == (
         "A cohort of 200 samples with 50 events supports no candidate parameter; 12 parameters "
-        "need 1,006 samples with 252 events for a shrinkage factor of at least 0.9: 806 more. Assumed: Nagelkerke R2 0.15 "
-        "(Cox-Snell 0.1)."
+        "need 1,006 samples with 252 events for a shrinkage factor of at least 0.9: 806 "
+        "more. Assumed: Nagelkerke R2 0.15 (Cox-Snell 0.1)."
     )
     assert str(supported(500, 87, 24, rsquared=0.288)) == (
         "A cohort of 500 samples with 87 events supports 18 candidate parameters; 24 parameters "
