@@ -162,6 +162,16 @@ def test_covariates_that_do_not_fit_are_refused(with_age, table, covariates, mes
         mirrisk.score(table, panel=with_age, unit="log2", covariates=covariates)
 
 
+def test_covariate_far_from_the_cohorts_is_told(with_age, table):
+    age = pd.DataFrame({"age": np.linspace(40, 80, N)}, index=table.index)
+    age.iloc[3] = 650.0
+    notes = mirrisk.score(table, panel=with_age, unit="log2", covariates=age).notes
+    assert sum("covariate age: 1 of 60 values lie more than 5" in note for note in notes) == 1
+    age.iloc[3] = 65.0
+    notes = mirrisk.score(table, panel=with_age, unit="log2", covariates=age).notes
+    assert not any("covariate age" in note for note in notes)
+
+
 def test_covariates_of_a_panel_without_are_refused(model, table):
     age = pd.DataFrame({"age": 1.0}, index=table.index)
     for panel, reference in ((model, None), ("prostate", "cohort")):

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from mirrisk.expression import Expression, FeatureIndex
     from mirrisk.tables import Duplicates, Orientation
-    from mirrisk.vocabulary import Level, Specimen, Undetermined, Unit
+    from mirrisk.vocabulary import FloatArray, Level, Specimen, Undetermined, Unit
 
 ALL = "all"
 
@@ -342,6 +342,7 @@ def _score_fitted(
         *depth_notes(expression, min_reads),
         *measured.notes,
         *said,
+        *_far_covariates(panel, clinical),
         *_standing_notes((result,), panel.reference),
         *(f"panel {panel.id}: {caveat}" for caveat in panel.caveats),
     )
@@ -392,6 +393,22 @@ def _fitting_panels(
         names = ", ".join(of_others)
         skipped.insert(0, f"panels left out, for the reference is of {reference.cancer}: {names}")
     return tuple(panels), tuple(skipped)
+
+
+FAR = 5.0
+"""Standard deviations from the mean of the cohort; further off is rather another unit or a slip."""
+
+
+def _far_covariates(panel: FittedPanel, clinical: FloatArray) -> list[str]:
+    """Say which covariates have values that the panel's cohort did not have by far."""
+    far = (abs(panel.standardised(clinical)) > FAR).sum(axis=0)
+    return [
+        f"covariate {covariate.name}: {count} of {len(clinical)} values lie more than {FAR:g} "
+        f"standard deviations from the mean of the panel's cohort ({covariate.mean:.3g}): check "
+        "its unit; what the panel says of these samples is extrapolated"
+        for covariate, count in zip(panel.covariates, far, strict=True)
+        if count
+    ]
 
 
 def _standing_notes(results: tuple[PanelResult, ...], reference: Reference) -> list[str]:

@@ -17,6 +17,26 @@ if TYPE_CHECKING:
     from mirrisk.batch import FilesSummary, Summary
     from mirrisk.explain import Explanation
 
+COLUMNS = (
+    "sample",
+    "panel",
+    "flag",
+    "probability",
+    "percentile",
+    "score",
+    "80% interval",
+    "coverage",
+    "fragile",
+    "reason",
+)
+
+NUMBERS = ("probability", "percentile", "score", "80% interval", "coverage", "fragile")
+
+LESS_NEEDED = ("fragile", "80% interval", "percentile", "coverage")
+"""What a narrow terminal does without, in this order; a file has it all."""
+
+WIDEST_SAMPLE = 30
+
 SHOWN = 30
 LABEL = 16
 KIND = ("cancer", "specimen", "level")
@@ -44,42 +64,60 @@ Research use only: no panel of mirrisk is a validated diagnostic."""
 
 
 def print_scores(console: "Console", assessment: "Assessment") -> None:
-    """Print the first rows of the scores."""
-    scores = assessment.scores
-    several = len(assessment.results) > 1
-    numbers: tuple[str, ...] = ("percentile", "score", "80% interval", "coverage", "fragile")
-    panel = ("panel",) if several else ()
-    if scores["probability"].notna().any():
-        numbers = ("probability", *numbers)
-    names = ("sample", *panel, "flag", *numbers, "reason")
-    table = show.listing(*names, right=numbers, fold=("sample",))
+    """Print the first rows of the scores, with as many columns as the terminal is wide for."""
+    scores = assessment.scores.head(SHOWN)
+    left_out = ["panel"] if len(assessment.results) == 1 else []
+    if not scores["probability"].notna().any():
+        left_out.append("probability")
+    rows = [_cells(row) for row in scores.to_dict("records")]
+    columns = _fitting([name for name in COLUMNS if name not in left_out], rows, console.width)
+    table = show.listing(*columns, right=NUMBERS, fold=("sample",))
     above = None
-    for row in scores.head(SHOWN).to_dict("records"):
-        sample = "" if row["sample"] == above else show.plain(row["sample"])
-        first = [sample, row["panel"]] if several else [sample]
-        chance = _probability(row) if "probability" in numbers else ()
-        table.add_row(
-            *first, show.flag(row["flag"]), *chance, *_numbers(row), _words(row["reason"])
-        )
+    for row in rows:
+        sample = "" if row["sample"] == above else row["sample"]
+        cells: dict[str, str | Text] = {**row, "sample": sample, "flag": show.flag(row["flag"])}
+        table.add_row(*[cells[name] for name in columns])
         above = row["sample"]
     console.print(table)
-    if len(scores) > SHOWN:
-        more = len(scores) - SHOWN
+    more = len(assessment.scores) - len(scores)
+    if more:
         console.print(f"... and {more} more rows: --out scores.csv keeps all", style="dim")
     console.print()
 
 
-def _probability(row: dict[Any, Any]) -> tuple[str, ...]:
-    return ("" if row["flag"] == "not_scored" else f"{row['probability']:.2f}",)
+def _fitting(columns: list[str], rows: list[dict[str, str]], width: int) -> list[str]:
+    """Leave out columns until the others fit into a line, sample names up to 30 letters."""
+
+    def needed() -> int:
+        sizes = {n: max([len(n), *(len(row[n]) for row in rows)]) + 2 for n in columns}
+        sizes["sample"] = min(sizes["sample"], WIDEST_SAMPLE)
+        return sum(sizes.values())
+
+    for name in LESS_NEEDED:
+        if needed() <= width:
+            break
+        columns = [column for column in columns if column != name]
+    return columns
 
 
-def _numbers(row: dict[Any, Any]) -> tuple[str, ...]:
-    coverage = f"{row['coverage']:.0%}"
-    if row["flag"] == "not_scored":
-        return "", "", "", coverage, ""
+def _cells(row: dict[Any, Any]) -> dict[str, str]:
+    """Write what the table shows of one row; of a sample without a score not its numbers."""
     low, high = (f"{row[side]:+.2f}" for side in ("score_low", "score_high"))
-    percentile = f"{100 * row['percentile']:.1f}"
-    return percentile, f"{row['score']:+.2f}", f"{low} to {high}", coverage, row["fragile"]
+    cells = {
+        "sample": show.plain(row["sample"]),
+        "panel": row["panel"],
+        "flag": row["flag"],
+        "probability": f"{row['probability']:.2f}",
+        "percentile": f"{100 * row['percentile']:.1f}",
+        "score": f"{row['score']:+.2f}",
+        "80% interval": f"{low} to {high}",
+        "coverage": f"{row['coverage']:.0%}",
+        "fragile": row["fragile"],
+        "reason": _words(row["reason"]),
+    }
+    if row["flag"] == "not_scored":
+        cells |= dict.fromkeys(("probability", "percentile", "score", "80% interval"), "")
+    return cells
 
 
 def _words(name: str) -> str:
