@@ -166,7 +166,7 @@ def test_covariate_far_from_the_cohorts_is_told(with_age, table):
     age = pd.DataFrame({"age": np.linspace(40, 80, N)}, index=table.index)
     age.iloc[3] = 650.0
     notes = mirrisk.score(table, panel=with_age, unit="log2", covariates=age).notes
-    assert sum("covariate age: 1 of 60 values lie more than 5" in note for note in notes) == 1
+    assert sum("covariate age: there are values more than 5" in note for note in notes) == 1
     age.iloc[3] = 65.0
     notes = mirrisk.score(table, panel=with_age, unit="log2", covariates=age).notes
     assert not any("covariate age" in note for note in notes)

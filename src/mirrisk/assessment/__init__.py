@@ -403,9 +403,9 @@ def _far_covariates(panel: FittedPanel, clinical: FloatArray) -> list[str]:
     """Say which covariates have values that the panel's cohort did not have by far."""
     far = (abs(panel.standardised(clinical)) > FAR).sum(axis=0)
     return [
-        f"covariate {covariate.name}: {count} of {len(clinical)} values lie more than {FAR:g} "
-        f"standard deviations from the mean of the panel's cohort ({covariate.mean:.3g}): check "
-        "its unit; what the panel says of these samples is extrapolated"
+        f"covariate {covariate.name}: there are values more than {FAR:g} standard deviations from "
+        f"the mean of the panel's cohort ({covariate.mean:.3g}): check its unit; what the panel "
+        "says of these samples is extrapolated"
         for covariate, count in zip(panel.covariates, far, strict=True)
         if count
     ]
