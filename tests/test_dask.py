@@ -39,7 +39,7 @@ AGAINST: dict[str, Any] = {"panel": "prostate", "reference": "tcga-prad"}
 def cluster() -> Iterator[Any]:
     """Two worker processes; their nannies start new ones in place of those that end."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as cluster:
         yield cluster
 

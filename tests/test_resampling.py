@@ -130,13 +130,14 @@ def test_forests_of_two_folds_are_not_of_one_seed() -> None:
     assert np.unique(fixed.risks).tolist() == [5 / 2**32]
 
 
+@pytest.mark.filterwarnings("default")  # Dask's own, on its way out
 def test_runs_on_a_dask_cluster() -> None:
     distributed = pytest.importorskip("distributed")
     import joblib
 
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster),
         joblib.parallel_config(backend="dask"),

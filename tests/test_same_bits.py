@@ -135,11 +135,12 @@ def test_many_files_and_workers_give_the_same_bits(n_jobs, tmp_path, monkeypatch
     same(found, "counts")
 
 
+@pytest.mark.filterwarnings("default")  # Dask's own, on its way out
 def test_engine_gives_the_same_bits(tmp_path):
     distributed = pytest.importorskip("distributed", reason="needs mirrisk[dask]")
     path = write(table("log2"), "csv", tmp_path / "t")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as cluster:
         found = score_into(
             tmp_path,
