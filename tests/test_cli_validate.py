@@ -295,7 +295,7 @@ def test_prostate_cancers_of_tcga(run: Callable[..., Run], shared: Path, tmp_pat
     primary = clinical[clinical["sample_type"] == "primary"]
     primary[["bcr_event", "gleason"]].to_csv(tmp_path / "labels.csv", index_label="sample")
     table = shared / "data" / "tcga_prad_counts.csv.gz"
-    asked = ("--panel", "prostate", "--outcome", "bcr_event", "--baseline", "gleason")
+    asked = ("--panel", "prostate", "--outcome", "bcr_event", "--covariates", "gleason")
     done = run("validate", table, "--labels", tmp_path / "labels.csv", *asked, *QUICK)
     assert done.code == 0
     found = json.loads(done.out)

@@ -83,6 +83,8 @@ def validate(
     baseline: Annotated[
         str | None,
         typer.Option(
+            "--baseline",
+            "--covariates",
             metavar="A,B",
             help="Clinical columns of numbers that the panel is to add to. What a fitted panel "
             "needs is taken by its name.",
