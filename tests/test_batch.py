@@ -22,7 +22,8 @@ from mirrisk.tables.assembly import Reading
 from mirrisk.tables.streaming import alike
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from functools import partial
+from pathlib import Path
 
 PROSTATE: dict[str, Any] = {"panel": "prostate", "reference": "tcga-prad"}
 
@@ -196,7 +197,9 @@ def folder(counts: pd.DataFrame, tmp_path: Path) -> Path:
             one.to_csv(path / f"f{i:02}.csv")
         else:
             one.to_parquet(path / f"f{i:02}.parquet")
-    counts.iloc[[13]].astype(object).replace(counts.iloc[13, 0], "many").to_csv(path / "f05b.csv")
+    words = counts.iloc[[13]].astype(str)
+    words.iloc[0, 0] = "many"
+    words.to_csv(path / "f05b.csv")
     (path / "f99.txt").write_text("")
     (path / ".hidden").write_text("")
     return path
@@ -231,7 +234,8 @@ def test_one_table_holds_all_in_the_order_of_the_files(
     out, parts = tmp_path / f"all{suffix}", tmp_path / f"parts{suffix}"
     files = sorted(folder.glob("f*.*"), reverse=True)
     result = quietly(score_files, files, out=out, contributions=parts, n_jobs=n_jobs)
-    read = pd.read_parquet if suffix == ".parquet" else pd.read_csv
+    to_the_last_bit = partial(pd.read_csv, float_precision="round_trip")
+    read = pd.read_parquet if suffix == ".parquet" else to_the_last_bit
     found = read(out)
     good = [str(p) for p in files if p.name not in ("f05b.csv", "f99.txt")]
     assert found.columns[0] == "file"
@@ -253,7 +257,7 @@ def test_large_file_among_small_ones_is_scored_in_batches(counts, folder, tmp_pa
     quietly(score_files, folder, out=tmp_path / "all.csv")
     out = tmp_path / "out" / "f03a.csv.scores.csv"
     assert out.read_bytes() == alone(folder / "f03a.csv", tmp_path)
-    found = pd.read_csv(tmp_path / "all.csv")
+    found = pd.read_csv(tmp_path / "all.csv", float_precision="round_trip")
     rows = found[found["file"] == str(folder / "f03a.csv")]
     assert len(rows) == len(counts)
 
@@ -265,7 +269,7 @@ def test_large_file_with_a_fault_far_down_leaves_no_rows(counts, folder, tmp_pat
     monkeypatch.setattr("mirrisk.batch.work.LARGE", 100_000)
     result = quietly(score_files, folder, out=tmp_path / "all.csv")
     assert result.failed[0].file == str(folder / "f03a.csv")
-    assert len(pd.read_csv(tmp_path / "all.csv")) == 12
+    assert len(pd.read_csv(tmp_path / "all.csv", float_precision="round_trip")) == 12
     assert not list(tmp_path.glob(".*"))
 
 

@@ -38,7 +38,8 @@ class Run(NamedTuple):
     err: str
 
     def frame(self) -> pd.DataFrame:
-        return pd.read_csv(io.StringIO(self.out))
+        # pandas before 3 reads numbers to the last bit only if asked to.
+        return pd.read_csv(io.StringIO(self.out), float_precision="round_trip")
 
 
 @pytest.fixture
@@ -410,11 +411,13 @@ def test_out_is_written_whole_and_standard_output_stays_empty(run, table, tmp_pa
     out, contributions = tmp_path / "scores.csv", tmp_path / "contributions.csv"
     scored = run("score", table, *AGAINST, "--out", out, "--contributions", contributions)
     assert (scored.code, scored.out) == (0, "")
-    assert tuple(pd.read_csv(out).columns) == SCORE_COLUMNS
+    assert tuple(pd.read_csv(out, float_precision="round_trip").columns) == SCORE_COLUMNS
     parts = pd.read_csv(contributions)
     assert tuple(parts.columns) == CONTRIBUTION_COLUMNS
     sums = parts.groupby("sample", sort=False)["contribution"].sum()
-    np.testing.assert_allclose(sums, pd.read_csv(out)["score"], atol=1e-9)
+    np.testing.assert_allclose(
+        sums, pd.read_csv(out, float_precision="round_trip")["score"], atol=1e-9
+    )
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "contributions.csv",
         "counts.csv",
@@ -637,7 +640,7 @@ def test_nothing_scored_is_exit_code_4_and_the_output_is_written(run, counts, tm
     out = tmp_path / "scores.csv"
     refused = run("score", shuffled, *AGAINST, "--out", out)
     assert refused.code == 4
-    frame = pd.read_csv(out)
+    frame = pd.read_csv(out, float_precision="round_trip")
     assert set(frame["flag"]) == {"not_scored"}
     assert len(frame) == 6
     assert "remedy" in refused.err
@@ -681,7 +684,10 @@ def test_cells_that_a_spreadsheet_would_run_are_neutralised(run, counts, tmp_pat
     file, out = tmp_path / "evil.csv", tmp_path / "scores.csv"
     frame = mirrisk.score(counts.set_axis(names), panel="prostate", reference="tcga-prad").scores
     write_csv(frame, out)
-    assert list(pd.read_csv(out)["sample"]) == [*("'" + name for name in names[:5]), "plain"]
+    assert list(pd.read_csv(out, float_precision="round_trip")["sample"]) == [
+        *("'" + name for name in names[:5]),
+        "plain",
+    ]
     counts.set_axis(names).to_csv(file)
     samples = list(run("score", file, *AGAINST).frame()["sample"])
     assert samples[:4] == ["'" + name for name in names[:4]]
@@ -772,7 +778,7 @@ def test_many_files_give_one_table_in_their_order(how, run, table, folder, tmp_p
     out = tmp_path / "all.csv"
     done = run("score", *given, *AGAINST, "--out", out, "--jobs", 2)
     assert done.code == 0
-    found = pd.read_csv(out)
+    found = pd.read_csv(out, float_precision="round_trip")
     names = files if how == "names" else sorted(files)
     assert found["file"].tolist() == list(map(str, names))
     alone = run("score", table, *AGAINST).frame().set_index("sample")
@@ -844,7 +850,9 @@ def test_folder_of_parquet_is_one_table(run, counts, tmp_path):
         counts.iloc[3 * i : 3 * i + 3].to_parquet(tmp_path / "data" / f"{i}.parquet")
     done = run("score", tmp_path / "data", *AGAINST, "--out", tmp_path / "a.csv")
     assert done.code == 0
-    assert pd.read_csv(tmp_path / "a.csv")["sample"].tolist() == list(counts.index)
+    assert pd.read_csv(tmp_path / "a.csv", float_precision="round_trip")["sample"].tolist() == list(
+        counts.index
+    )
 
 
 # -- CSV as pandas writes it -------------------------------------------------------------------

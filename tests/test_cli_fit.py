@@ -75,7 +75,7 @@ def probabilities(run: Callable[..., Run], table: Path, *arguments: object) -> p
     scores = table.with_name("scores.csv")
     done = run("score", table, "--unit", "counts", "--out", scores, *arguments)
     assert done.code == 0, done.err
-    return pd.read_csv(scores, index_col="sample")["probability"]
+    return pd.read_csv(scores, float_precision="round_trip", index_col="sample")["probability"]
 
 
 # -- what it does -------------------------------------------------------------------------------

@@ -803,7 +803,7 @@ def test_commands_take_sheets_and_folders(tmp_path, capsys):
     book = workbook(tmp_path / "t.xlsx", first=[["no table"]], data=rows)
     against = ["--panel", "prostate", "--reference", "tcga-prad", "--out", "-"]
     assert main(["score", str(book), "--sheet", "data", *against]) == 0
-    found = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    found = pd.read_csv(io.StringIO(capsys.readouterr().out), float_precision="round_trip")
     direct = mirrisk.score(counts, panel="prostate", reference="tcga-prad", unit="counts")
     assert found["score"].tolist() == direct.scores["score"].tolist()
     download(tmp_path / "gdc", mirnas_file, "a", "b")
