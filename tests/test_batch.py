@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +23,7 @@ from mirrisk.tables.assembly import Reading
 from mirrisk.tables.streaming import alike
 
 if TYPE_CHECKING:
-    from functools import partial
-from pathlib import Path
+    from pathlib import Path
 
 PROSTATE: dict[str, Any] = {"panel": "prostate", "reference": "tcga-prad"}
 
