@@ -398,3 +398,23 @@ def test_label_table_that_is_none_is_refused_with_its_place(run, cohort, tmp_pat
         assert done.code == 3, message
         assert message in done.said
         assert str(labels.name) in done.said
+
+
+@pytest.mark.parametrize("jobs", [0, -2])
+def test_number_of_processes_that_is_none_is_wrong_usage(run, cohort, tmp_path, jobs):
+    table, labels = cohort
+    fit = ("fit", table, "--labels", labels, "--outcome", "relapse", "--out", tmp_path / "m.json")
+    done = run(*fit, "--jobs", jobs)
+    assert done.code == 2
+    assert "1 or more, or -1" in " ".join(done.err.replace("│", " ").split())
+
+
+def test_cancer_of_the_cohort_is_kept_and_told_from_the_panels(run, cohort, tmp_path):
+    table, labels = cohort
+    fit = ("fit", table, "--labels", labels, "--outcome", "relapse", *QUICK[2:])
+    out = tmp_path / "model.json"
+    done = run(*fit, "--candidates", "miR-145-5p,miR-21-5p", "--cancer", "prostate", "--out", out)
+    assert done.code == 0, done.err
+    assert json.loads(out.read_text())["cancer"] == "prostate"
+    done = run(*fit, "--panel", "liver", "--cancer", "prostate", "--out", tmp_path / "b.json")
+    assert (done.code, "the cohort of prostate" in done.said) == (3, True)

@@ -264,3 +264,15 @@ def test_word_outside_the_vocabulary_is_refused_with_those_that_are_in_it(name, 
 def test_values_of_another_shape_are_refused():
     with pytest.raises(InvalidExpressionError, match=r"shape \(2, 1\)"):
         Expression(np.zeros((2, 1)), ("a",), index_features(["hsa-miR-21-5p"]), "log2")
+
+
+def test_samples_are_taken_in_the_order_asked_for_with_their_libraries() -> None:
+    values = np.arange(6.0).reshape(3, 2)
+    index = index_features(("hsa-miR-21-5p", "hsa-miR-145-5p"))
+    sizes = np.array([100.0, 200.0, 300.0])
+    table = Expression(values, ("a", "b", "c"), index, "counts", library_size=sizes)
+    part = table.take(np.array([2, 0, 2]))
+    assert part.samples == ("c", "a", "c (draw 2)")
+    np.testing.assert_array_equal(part.values, values[[2, 0, 2]])
+    np.testing.assert_array_equal(part.library_size, [300, 100, 300])
+    assert table.take(np.array([False, True, False])).samples == ("b",)

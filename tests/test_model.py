@@ -162,6 +162,16 @@ def test_covariates_that_do_not_fit_are_refused(with_age, table, covariates, mes
         mirrisk.score(table, panel=with_age, unit="log2", covariates=covariates)
 
 
+def test_covariate_that_is_missing_here_and_there_is_told(with_age, table):
+    age = pd.DataFrame({"age": np.linspace(40, 80, N)}, index=table.index)
+    told = "covariate age is not known for every sample"
+    notes = mirrisk.score(table, panel=with_age, unit="log2", covariates=age).notes
+    assert not any(told in note for note in notes)
+    age.iloc[3] = np.nan
+    notes = mirrisk.score(table, panel=with_age, unit="log2", covariates=age).notes
+    assert sum(told in note for note in notes) == 1
+
+
 def test_covariate_far_from_the_cohorts_is_told(with_age, table):
     age = pd.DataFrame({"age": np.linspace(40, 80, N)}, index=table.index)
     age.iloc[3] = 650.0
@@ -202,7 +212,7 @@ def test_changed_byte_is_refused(model, tmp_path):
 
 def test_self_test_that_fails_is_refused(model):
     """A file that is whole, but whose panel now says something else."""
-    vectors = model.test_vectors()
+    vectors = model.self_test_vectors()
     model.check(vectors)
     vectors[2]["probability"] += 1e-6
     with pytest.raises(InvalidPanelError, match="another probability than when it was written"):

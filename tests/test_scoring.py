@@ -109,6 +109,20 @@ def test_features_without_any_variance_do_not_divide_by_zero():
     assert found.score[0] == pytest.approx(0.001 / math.sqrt(1e-6))
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1e6])
+def test_scores_and_flags_do_not_depend_on_the_scale_of_the_weights(scale):
+    """Fitted coefficients may be of any size."""
+    z, visible = random_samples(200, 6, seed=2)
+    panel = random_panel(6, seed=2)
+    found, scaled = (
+        score(z, p, visible=visible) for p in (panel, replace(panel, weights=panel.weights * scale))
+    )
+    np.testing.assert_allclose(scaled.score, found.score, rtol=1e-9)
+    np.testing.assert_allclose(scaled.expected, found.expected, rtol=1e-9)
+    np.testing.assert_allclose(scaled.sd, found.sd, rtol=1e-9)
+    np.testing.assert_array_equal(scaled.flag, found.flag)
+
+
 # -- expected score and interval ----------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, get_args
 
@@ -260,6 +260,17 @@ class Expression:
             f"{self.unit}, {self.specimen})"
         )
 
+    def take(self, rows: IntArray | BoolArray) -> Expression:
+        """Return some samples, in the order asked for; one taken twice gets another name."""
+        chosen = np.arange(len(self))[rows]
+        sizes = self.library_size
+        return replace(
+            self,
+            values=self.values[chosen],
+            samples=distinct([self.samples[row] for row in chosen]),
+            library_size=None if sizes is None else np.asarray(sizes)[chosen],
+        )
+
     @property
     def sums_its_library(self) -> bool:
         """Whether library sizes are the sums of the table's own counts."""
@@ -423,6 +434,18 @@ def check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
     """Refuse a value outside a closed vocabulary, listing it."""
     if value not in allowed:
         raise InvalidExpressionError(f"{name} is {value!r}", expected=" | ".join(allowed))
+
+
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Tell repetitions of a name apart: samples of a bootstrap are drawn several times."""
+    if len(set(names)) == len(names):
+        return tuple(names)
+    seen: dict[str, int] = {}
+    told = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        told.append(name if seen[name] == 1 else f"{name} (draw {seen[name]})")
+    return tuple(told)
 
 
 def refuse_repeats(names: Sequence[str], what: str, remedy: str) -> None:

@@ -34,7 +34,7 @@ MIN_COVERAGE = 0.5
 """Default share of a panel's weight below which a sample is not scored."""
 
 MIN_VARIANCE = 1e-6
-"""A floor under a'Ca and under conditional variances, against rounding."""
+"""A floor against rounding: under a'Ca where the greatest weight is 1, and under C's diagonal."""
 
 FARTHEST_QUANTILE = 3.0
 
@@ -137,8 +137,8 @@ def score_samples(
     measured = visible & ~np.isnan(z)
     centred = np.where(measured, z - panel.mean, 0.0)
     patterns = _Patterns(measured, visible)
-    variances = _variances(patterns.measured * panel.weights, panel.covariance)
-    norm = patterns.spread(np.sqrt(variances))
+    spread = np.sqrt(variances(patterns.measured * panel.weights, panel.covariance))
+    norm = patterns.spread(spread)
     contributions = centred * panel.weights / norm[:, None]
     coverage = row_sums(measured * panel.shares)
     # Shares are fractions: 0.5 of the weight must not fail for the last bit of a sum.
@@ -206,7 +206,7 @@ def _flags_by_subtraction(centred: FloatArray, patterns: _Patterns, panel: Compo
     of_member = np.add.reduceat(take_columns(terms, order), starts, axis=1)
     without = row_sums(terms)[:, None] - of_member
     total = np.stack(
-        [_variances(patterns.visible * panel.without(m).weights, panel.covariance) for m in names],
+        [variances(patterns.visible * panel.without(m).weights, panel.covariance) for m in names],
         axis=1,
     )
     expected = without / patterns.spread(np.sqrt(total))
@@ -242,10 +242,12 @@ class _Patterns:
         return per_pattern[self.of_sample]
 
 
-def _variances(weights: FloatArray, covariance: FloatArray) -> FloatArray:
-    """Return a'Ca for each row a."""
+def variances(weights: FloatArray, covariance: FloatArray) -> FloatArray:
+    """Return a'Ca for each row a, above 0; scores so do not depend on the scale of weights."""
     quadratic = np.array([np.sum(a[:, None] * covariance * a) for a in weights])
-    return np.asarray(np.maximum(quadratic, MIN_VARIANCE))
+    greatest = np.abs(weights).max(axis=1, initial=0.0)
+    floor = MIN_VARIANCE * np.where(greatest > 0, greatest, 1.0) ** 2
+    return np.asarray(np.maximum(quadratic, floor))
 
 
 def _given_measured(
@@ -265,7 +267,7 @@ def _given_measured(
         The features that the panel in question consists of, per pattern.
     """
     weights = part * panel.weights
-    total = _variances(weights, panel.covariance)
+    total = variances(weights, panel.covariance)
     coefficients = np.empty(weights.shape)
     hidden = np.empty(len(weights))
     for row, (seen, a) in enumerate(zip(patterns.measured, weights, strict=True)):

@@ -17,8 +17,10 @@ ABOUT_VALIDATION = "How it is validated"
 ABOUT_FILE = "What the file says"
 
 
+@options.reads_table
 def fit(
     table: options.TableArgument,
+    how: options.TableOptions,
     labels: Annotated[
         str,
         typer.Option(
@@ -65,6 +67,14 @@ def fit(
         typer.Option(
             metavar="ID|FILE",
             help="Panel of the literature whose directions count.",
+            rich_help_panel=ABOUT_MODEL,
+        ),
+    ] = None,
+    cancer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CANCER",
+            help="Of the cohort, as panels have it (prostate); if omitted the panel's.",
             rich_help_panel=ABOUT_MODEL,
         ),
     ] = None,
@@ -149,12 +159,7 @@ def fit(
             rich_help_panel=ABOUT_VALIDATION,
         ),
     ] = 0,
-    jobs: Annotated[
-        int,
-        typer.Option(
-            metavar="N", help="Processes; -1 for all cores.", rich_help_panel=ABOUT_VALIDATION
-        ),
-    ] = -1,
+    jobs: options.JobsOption = -1,
     checkpoint: Annotated[
         str | None,
         typer.Option(
@@ -188,18 +193,6 @@ def fit(
             rich_help_panel=ABOUT_FILE,
         ),
     ] = None,
-    unit: options.UnitOption = None,
-    specimen: options.SpecimenOption = "tissue",
-    level: options.LevelOption = None,
-    orientation: options.OrientationOption = None,
-    library_size: options.LibrarySizeOption = None,
-    duplicates: options.DuplicatesOption = None,
-    aliases: options.AliasesOption = None,
-    undetermined: options.UndeterminedOption = "missing",
-    limit: options.LimitOption = None,
-    sheet: options.SheetOption = None,
-    layer: options.LayerOption = None,
-    assemble: options.AssembleOption = None,
 ) -> None:
     """Fit a panel to the outcomes of your own cohort, and validate it by nested cross-validation.
 
@@ -210,25 +203,12 @@ def fit(
     Research use only.
     """
     _check_outcome(outcome, time, event, horizon, event_class)
-    inputs = {"TABLE": table, "--labels": labels, "--aliases": aliases, "--panel": panel}
+    inputs = {"TABLE": table, "--labels": labels, "--aliases": how.aliases, "--panel": panel}
     check_targets({"--out": out, "--checkpoint": checkpoint}, inputs)
     names = fitted.Names.of(id, title, endpoint or outcome or event, cohort, table, out)
-    how = options.TableOptions(
-        unit,
-        level,
-        specimen,
-        orientation,
-        library_size,
-        duplicates,
-        aliases,
-        undetermined=undetermined,
-        limit=limit,
-        sheet=sheet,
-        layer=layer,
-        assemble=assemble,
-    )
     settings: dict[str, Any] = {
         "panel": panel,
+        "cancer": cancer,
         "candidates": _candidates(candidates, panel),
         "directions": directions,
         "covariates": options.split([covariates]) if covariates else (),
@@ -240,7 +220,9 @@ def fit(
     }
     chosen = [name for name in (outcome, time, event, groups) if name]
     with show.progress("Reading"):
-        samples, labelled = fitted.read_cohort(how, table, labels, chosen, settings["covariates"])
+        samples, labelled, notes = fitted.read_cohort(
+            how, table, labels, chosen, settings["covariates"]
+        )
     patients = None if groups is None else labelled.clinical[groups].to_numpy()
     words: list[str] = []
     if outcome is not None:
@@ -266,7 +248,7 @@ def fit(
     if words:
         other, happened = words
         final.summary_.name_classes(event=happened, other=other)
-    show.stderr().print(show.bullets(samples.expression.notes + labelled.notes))
+    show.stderr().print(show.bullets(notes))
     if final.panel_ is None:
         fitted.print_summary(final.summary_)
         show.note("nothing was written: there is no panel to write")

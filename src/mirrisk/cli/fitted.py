@@ -55,26 +55,22 @@ def read_cohort(
     labels: str,
     needed: "Sequence[str]",
     covariates: "Sequence[str]",
-) -> "tuple[Cohort, Labelled]":
-    """Read a table and the clinical data of its samples; those without an outcome are left out."""
+) -> "tuple[Cohort, Labelled, tuple[str, ...]]":
+    """Read a table and the clinical data of its samples, and say what was noticed.
+
+    Samples without an outcome are left out.
+    """
     from mirrisk.fitting.cohort import Cohort
     from mirrisk.tables.clinical import clinical_values, label, read_clinical
 
     clinical = read_clinical(labels)  # what is small is read first
-    expression = how.read(table)
-    labelled = label(expression.samples, clinical, needed, labels)
-    names = tuple(covariates)
-    values, _ = clinical_values(
-        labelled.clinical if names else None,
-        names,
-        [expression.samples[row] for row in labelled.rows],
-        labels,
-    )
-    import numpy as np
-
-    everyone = np.full((len(expression), len(names)), np.nan)
-    everyone[labelled.rows] = values
-    return Cohort(expression, everyone, names).take(labelled.rows), labelled
+    whole = how.read(table)
+    labelled = label(whole.samples, clinical, needed, labels)
+    expression, names = whole.take(labelled.rows), tuple(covariates)
+    frame = labelled.clinical if names else None
+    values, said = clinical_values(frame, names, expression.samples, labels)
+    notes = (*whole.notes, *labelled.notes, *said)
+    return Cohort(expression, values, names), labelled, notes
 
 
 def follow_up(time: Any, event: Any) -> Any:

@@ -27,21 +27,11 @@ MATCHES = {
 }
 
 
+@options.reads_table
 def names(
     table: options.TableArgument,
+    how: options.TableOptions,
     min_reads: options.MinReadsOption = 100_000,
-    unit: options.UnitOption = None,
-    specimen: options.SpecimenOption = "tissue",
-    level: options.LevelOption = None,
-    orientation: options.OrientationOption = None,
-    library_size: options.LibrarySizeOption = None,
-    duplicates: options.DuplicatesOption = None,
-    aliases: options.AliasesOption = None,
-    undetermined: options.UndeterminedOption = "missing",
-    limit: options.LimitOption = None,
-    sheet: options.SheetOption = None,
-    layer: options.LayerOption = None,
-    assemble: options.AssembleOption = None,
 ) -> None:
     """Tell how every column of a table resolves, and each panel's coverage to be expected.
 
@@ -50,20 +40,6 @@ def names(
     """
     from mirrisk.output import STDOUT, rows_to_csv, write_texts
 
-    how = options.TableOptions(
-        unit,
-        level,
-        specimen,
-        orientation,
-        library_size,
-        duplicates,
-        aliases,
-        undetermined=undetermined,
-        limit=limit,
-        sheet=sheet,
-        layer=layer,
-        assemble=assemble,
-    )
     with show.progress("Reading the table"):
         columns = read_columns(table, how)
     terminal = show.stdout_is_terminal()

@@ -1,7 +1,10 @@
 """The options that say how a table is read, the same in every command that reads one."""
 
 # Typer evaluates the annotations of commands: they must exist when the program runs.
-from dataclasses import asdict, dataclass
+import inspect
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -126,11 +129,19 @@ AssembleOption = Annotated[
 ]
 ABOUT_SIZE = "Large tables and many files"
 
+
+def _processes(jobs: int) -> int:
+    if jobs == 0 or jobs < -1:
+        raise typer.BadParameter(f"{jobs}: 1 or more, or -1 for one per core")
+    return jobs
+
+
 JobsOption = Annotated[
     int,
     typer.Option(
         metavar="N",
-        help="Processes for many files; -1: one per core.",
+        help="Processes, for many files, folds and resamples; -1: one per core.",
+        callback=_processes,
         rich_help_panel=ABOUT_SIZE,
     ),
 ]
@@ -169,20 +180,20 @@ MinReadsOption = Annotated[
 
 @dataclass(frozen=True)
 class TableOptions:
-    """How one table is to be read."""
+    """How one table is to be read; a command gets all of it by :func:`reads_table`."""
 
-    unit: Unit | None = None
-    level: Level | None = None
-    specimen: Specimen = "tissue"
-    orientation: Literal["samples_in_rows", "features_in_rows"] | None = None
-    library_size: str | None = None
-    duplicates: Literal["sum", "mean"] | None = None
-    aliases: str | None = None
-    undetermined: Undetermined = "missing"
-    limit: float | None = None
-    sheet: str | None = None
-    layer: str | None = None
-    assemble: Literal["gdc"] | None = None
+    unit: UnitOption = None
+    specimen: SpecimenOption = "tissue"
+    level: LevelOption = None
+    orientation: OrientationOption = None
+    library_size: LibrarySizeOption = None
+    duplicates: DuplicatesOption = None
+    aliases: AliasesOption = None
+    undetermined: UndeterminedOption = "missing"
+    limit: LimitOption = None
+    sheet: SheetOption = None
+    layer: LayerOption = None
+    assemble: AssembleOption = None
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of :func:`mirrisk.read`."""
@@ -196,6 +207,28 @@ class TableOptions:
         from mirrisk.tables import read
 
         return read(table, **self.arguments())
+
+
+def reads_table(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that takes ``how``, a TableOptions, an option for each of its fields."""
+    own = inspect.signature(command)
+    names = [field.name for field in fields(TableOptions)]
+
+    @wraps(command)
+    def with_options(**given: Any) -> None:
+        how = TableOptions(**{name: given.pop(name) for name in names})
+        command(how=how, **given)
+
+    # Typer goes by the signature, where the type of a field is the option itself.
+    options = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type
+        )
+        for field in fields(TableOptions)
+    ]
+    kept = [parameter for name, parameter in own.parameters.items() if name != "how"]
+    with_options.__signature__ = own.replace(parameters=[*kept, *options])  # type: ignore[attr-defined]
+    return with_options
 
 
 def split(values: list[str] | None) -> list[str]:

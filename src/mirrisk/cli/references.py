@@ -144,8 +144,10 @@ def _distributions(reference: "Reference") -> "Table":
 
 
 @app.command("fit")
+@options.reads_table
 def fit_reference(
     table: options.TableArgument,
+    how: options.TableOptions,
     name: Annotated[str, typer.Option(help="What results are to call it.", show_default=False)],
     out: Annotated[
         str,
@@ -176,18 +178,6 @@ def fit_reference(
     accept_small: Annotated[
         bool, typer.Option("--accept-small", help="Fit even on fewer than 20 samples.")
     ] = False,
-    unit: options.UnitOption = None,
-    specimen: options.SpecimenOption = "tissue",
-    level: options.LevelOption = None,
-    orientation: options.OrientationOption = None,
-    library_size: options.LibrarySizeOption = None,
-    duplicates: options.DuplicatesOption = None,
-    aliases: options.AliasesOption = None,
-    undetermined: options.UndeterminedOption = "missing",
-    limit: options.LimitOption = None,
-    sheet: options.SheetOption = None,
-    layer: options.LayerOption = None,
-    assemble: options.AssembleOption = None,
 ) -> None:
     """Fit a reference on your own cohort: summary statistics, no sample's values.
 
@@ -195,23 +185,9 @@ def fit_reference(
     """
     from mirrisk.output import check_targets
 
-    check_targets({"--out": out}, {"TABLE": table, "--aliases": aliases})
+    check_targets({"--out": out}, {"TABLE": table, "--aliases": how.aliases})
     panels = options.panels_named(options.split(panel) or ["all"])
     _warn_of_unknown_cancer(cancer, panels)
-    how = options.TableOptions(
-        unit,
-        level,
-        specimen,
-        orientation,
-        library_size,
-        duplicates,
-        aliases,
-        undetermined=undetermined,
-        limit=limit,
-        sheet=sheet,
-        layer=layer,
-        assemble=assemble,
-    )
     from mirrisk.reference import Reference
     from mirrisk.tables.depth import depth_notes
 

@@ -21,8 +21,10 @@ SCORING = ("panel", "reference", "covariates", "min_coverage", "min_reads")
 """The arguments of scoring that are not about reading."""
 
 
+@options.reads_table
 def score(
     tables: options.TablesArgument,
+    how: options.TableOptions,
     panel: Annotated[
         list[str] | None,
         typer.Option(
@@ -79,18 +81,6 @@ def score(
         ),
     ] = 0.5,
     min_reads: options.MinReadsOption = 100_000,
-    unit: options.UnitOption = None,
-    specimen: options.SpecimenOption = "tissue",
-    level: options.LevelOption = None,
-    orientation: options.OrientationOption = None,
-    library_size: options.LibrarySizeOption = None,
-    duplicates: options.DuplicatesOption = None,
-    aliases: options.AliasesOption = None,
-    undetermined: options.UndeterminedOption = "missing",
-    limit: options.LimitOption = None,
-    sheet: options.SheetOption = None,
-    layer: options.LayerOption = None,
-    assemble: options.AssembleOption = None,
     jobs: options.JobsOption = 1,
     resume: options.ResumeOption = False,
     engine: options.EngineOption = None,
@@ -107,28 +97,14 @@ def score(
     reassurance. Research use only.
     """
     names = _required(panel, reference)
-    many = batches.means_many(tables, assemble, out)
+    many = batches.means_many(tables, how.assemble, out)
     inputs = {
         **({} if many else {"TABLE": tables[0]}),
         "--reference": reference,
-        "--aliases": aliases,
+        "--aliases": how.aliases,
         "--covariates": covariates,
         "--panel": next((name for name in names if name.endswith(".json")), None),
     }
-    how = options.TableOptions(
-        unit,
-        level,
-        specimen,
-        orientation,
-        library_size,
-        duplicates,
-        aliases,
-        undetermined=undetermined,
-        limit=limit,
-        sheet=sheet,
-        layer=layer,
-        assemble=assemble,
-    )
     if many:
         batches.check_many(out, contributions, explain, as_json=as_json, resume=resume)
     elif resume or jobs != 1:

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from mirrisk.fitting.updating import Updated
 
 
+@options.reads_table
 def update(
     table: options.TableArgument,
+    how: options.TableOptions,
     panel: Annotated[
         str,
         typer.Option(
@@ -77,18 +79,6 @@ def update(
     ] = None,
     version: Annotated[str, typer.Option(metavar="VERSION")] = "1.0.0",
     cohort: Annotated[str, typer.Option(metavar="NAME", help="What reports call the cohort.")] = "",
-    unit: options.UnitOption = None,
-    specimen: options.SpecimenOption = "tissue",
-    level: options.LevelOption = None,
-    orientation: options.OrientationOption = None,
-    library_size: options.LibrarySizeOption = None,
-    duplicates: options.DuplicatesOption = None,
-    aliases: options.AliasesOption = None,
-    undetermined: options.UndeterminedOption = "missing",
-    limit: options.LimitOption = None,
-    sheet: options.SheetOption = None,
-    layer: options.LayerOption = None,
-    assemble: options.AssembleOption = None,
 ) -> None:
     """Update a panel on a new cohort, only as far as the cohort asks for it.
 
@@ -97,22 +87,8 @@ def update(
 
     Research use only.
     """
-    inputs = {"TABLE": table, "--labels": labels, "--panel": panel, "--aliases": aliases}
+    inputs = {"TABLE": table, "--labels": labels, "--panel": panel, "--aliases": how.aliases}
     check_targets({"--out": out}, inputs)
-    how = options.TableOptions(
-        unit,
-        level,
-        specimen,
-        orientation,
-        library_size,
-        duplicates,
-        aliases,
-        undetermined=undetermined,
-        limit=limit,
-        sheet=sheet,
-        layer=layer,
-        assemble=assemble,
-    )
     from mirrisk import fitting
     from mirrisk.catalog import load_panel
     from mirrisk.model import FittedPanel

@@ -23,8 +23,10 @@ ABOUT_COLUMNS = "Columns of --labels"
 ABOUT_CHANCE = "Folds and chance"
 
 
+@options.reads_table
 def validate(
     table: options.TableArgument,
+    how: options.TableOptions,
     panel: Annotated[
         str,
         typer.Option(
@@ -148,26 +150,7 @@ def validate(
     seed: Annotated[
         int, typer.Option(min=0, help="One seed, one result.", rich_help_panel=ABOUT_CHANCE)
     ] = 0,
-    jobs: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            help="Processes that learn references; -1 for all cores.",
-            rich_help_panel=ABOUT_CHANCE,
-        ),
-    ] = 1,
-    unit: options.UnitOption = None,
-    specimen: options.SpecimenOption = "tissue",
-    level: options.LevelOption = None,
-    orientation: options.OrientationOption = None,
-    library_size: options.LibrarySizeOption = None,
-    duplicates: options.DuplicatesOption = None,
-    aliases: options.AliasesOption = None,
-    undetermined: options.UndeterminedOption = "missing",
-    limit: options.LimitOption = None,
-    sheet: options.SheetOption = None,
-    layer: options.LayerOption = None,
-    assemble: options.AssembleOption = None,
+    jobs: options.JobsOption = 1,
 ) -> None:
     """Find out how good a panel is on your own cohort, and how sure that is.
 
@@ -180,23 +163,14 @@ def validate(
     Research use only.
     """
     _check_outcome(outcome, time, event, event_class)
-    inputs = {"TABLE": table, "--labels": labels, "--aliases": aliases, "--reference": reference}
+    inputs = {
+        "TABLE": table,
+        "--labels": labels,
+        "--aliases": how.aliases,
+        "--reference": reference,
+    }
     target = out or (STDOUT if as_json or not show.stdout_is_terminal() else None)
-    check_targets({"--out": target}, inputs | {"--panel": panel})
-    how = options.TableOptions(
-        unit,
-        level,
-        specimen,
-        orientation,
-        library_size,
-        duplicates,
-        aliases,
-        undetermined=undetermined,
-        limit=limit,
-        sheet=sheet,
-        layer=layer,
-        assemble=assemble,
-    )
+    check_targets({"--out": target}, inputs)
     columns = {
         "y": outcome,
         "time": time,

@@ -12,7 +12,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from mirrisk.arrays import take_columns
 from mirrisk.errors import InvalidTableError, MismatchError, NotFoundError, did_you_mean
-from mirrisk.expression import Expression, index_features
+from mirrisk.expression import Expression, distinct, index_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,19 +47,8 @@ class Cohort:
 
     def take(self, rows: IntArray | BoolArray) -> Cohort:
         """Return some samples, in the order asked for; one taken twice gets another name."""
-        chosen = np.arange(len(self))[rows]
-        expression = self.expression
-        sizes = expression.library_size
-        return replace(
-            self,
-            expression=replace(
-                expression,
-                values=expression.values[chosen],
-                samples=_distinct([expression.samples[row] for row in chosen]),
-                library_size=None if sizes is None else np.asarray(sizes)[chosen],
-            ),
-            covariates=self.covariates[chosen],
-        )
+        covariates = self.covariates[np.arange(len(self))[rows]]
+        return replace(self, expression=self.expression.take(rows), covariates=covariates)
 
     @classmethod
     def of_columns(
@@ -83,7 +72,7 @@ class Cohort:
         rest = [i for i in range(len(columns)) if i not in set(place)]
         index = index_features(tuple(columns[i] for i in rest))
         expression = Expression(
-            take_columns(values, rest), _distinct(samples), index, unit, specimen
+            take_columns(values, rest), distinct(samples), index, unit, specimen
         )
         return cls(expression, take_columns(values, place), tuple(covariates))
 
@@ -246,19 +235,3 @@ def _places(covariates: Sequence[str], columns: Sequence[str]) -> list[int]:
                 expected="names of clinical columns",
             )
     return [columns.index(name) for name in covariates]
-
-
-def _distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Tell repetitions of a name apart: samples of a bootstrap are drawn several times.
-
-    Who gives a table with repetitions to be learned from has to say whose they are; see
-    :func:`refuse_repeats`.
-    """
-    if len(set(names)) == len(names):
-        return tuple(names)
-    seen: dict[str, int] = {}
-    told = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        told.append(name if seen[name] == 1 else f"{name} (draw {seen[name]})")
-    return tuple(told)

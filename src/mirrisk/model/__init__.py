@@ -25,7 +25,7 @@ from mirrisk.model.schema import FORMAT, checked, read_json
 from mirrisk.output import write_texts
 from mirrisk.panel import PANEL_ID, VERSION
 from mirrisk.reference import Reference
-from mirrisk.scoring import FLAGS, MIN_VARIANCE, Composite, Scores, score_samples
+from mirrisk.scoring import FLAGS, Composite, Scores, score_samples, variances
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,8 +112,7 @@ class FittedPanel:
     @cached_property
     def scale(self) -> float:
         """Standard deviation of the linear predictor in the cohort: sqrt(b'Cb)."""
-        b = self.coefficients
-        return float(np.sqrt(max(np.sum(b[:, None] * self.covariance * b), MIN_VARIANCE)))
+        return float(np.sqrt(variances(self.coefficients[None], self.covariance)[0]))
 
     @cached_property
     def _scaled_cutoffs(self) -> tuple[float, float]:
@@ -204,7 +203,7 @@ class FittedPanel:
 
     # -- self-test --------------------------------------------------------------------------
 
-    def test_vectors(self) -> list[dict[str, Any]]:
+    def self_test_vectors(self) -> list[dict[str, Any]]:
         """Make synthetic samples up, and tell what the panel says of them."""
         low, middle, high = (self.reference.grids[self.columns, at] for at in (10, 50, 90))
         alternate = np.where(np.arange(len(self.terms)) % 2 == 0, low, high)
@@ -288,7 +287,7 @@ class FittedPanel:
             "cutoffs": asdict(self.cutoffs),
             "report": self.report,
             "reference": self.reference.to_dict(),
-            "self_test": self.test_vectors(),
+            "self_test": self.self_test_vectors(),
         }
         # Through JSON: tuples become lists, and the digest is that of what is read back.
         content = json.loads(json.dumps(content, allow_nan=False))

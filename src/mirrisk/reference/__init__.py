@@ -374,15 +374,12 @@ class Reference:
             reference_keys=self.position,
             index=index,
         )
-        weights = alignment.weights
         if panel.weights_per == "log2 unit":
             sd = np.maximum(self.sd, MIN_SD)  # the unit of normal scores beyond the extremes
             alignment = alignment.per_normal_score(dict(zip(self.keys, sd.tolist(), strict=True)))
-            # Scores do not depend on the scale of weights; the kernel's floor under variances does.
-            weights = alignment.weights / np.abs(alignment.weights).max()
         columns = self.columns(alignment)
         composite = Composite(
-            weights=weights,
+            weights=alignment.weights,
             shares=alignment.shares,
             members=alignment.members,
             mean=self.mean[columns],

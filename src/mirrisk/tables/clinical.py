@@ -6,7 +6,7 @@ import csv
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -208,17 +208,6 @@ def label(
     return Labelled(rows, frame.iloc[[row for _, row in kept]], tuple(notes))
 
 
-def classes(series: pd.Series) -> Any:
-    """Return a column of two classes as labels: numbers where all are, else text."""
-    cells = list(series)
-    try:
-        values = np.array([float(cell) for cell in cells])
-    except (TypeError, ValueError):
-        return np.array([str(cell) for cell in cells], dtype=object)
-    whole = values.astype(np.int64)
-    return whole if (whole == values).all() else values
-
-
 def clinical_values(
     frame: pd.DataFrame | None, names: Sequence[str], samples: Sequence[str], where: str
 ) -> tuple[FloatArray, tuple[str, ...]]:
@@ -278,6 +267,13 @@ def clinical_values(
     if absent:
         shown = ", ".join(absent[:SHOWN]) + (", ..." if len(absent) > SHOWN else "")
         notes.append(f"no covariates for {len(absent)} samples ({shown}): estimated from the rest")
+    here = np.array(rows) >= 0
+    notes += [
+        f"covariate {name} is not known for every sample: where it is missing it is estimated "
+        "from the rest"
+        for name, values in zip(names, columns, strict=True)
+        if np.isnan(values[here]).any()
+    ]
     return np.column_stack(columns), tuple(notes)
 
 

@@ -198,18 +198,6 @@ def cross_fitted(
     return whole, tuple(dict.fromkeys(notes))
 
 
-def samples_of(expression: Expression, rows: IntArray | BoolArray) -> Expression:
-    """Return some samples of a table."""
-    chosen = np.arange(len(expression))[rows]
-    sizes = expression.library_size
-    return replace(
-        expression,
-        values=expression.values[chosen],
-        samples=tuple(expression.samples[row] for row in chosen),
-        library_size=None if sizes is None else np.asarray(sizes)[chosen],
-    )
-
-
 def _others(parts: IntArray, patients: IntArray, part: int) -> BoolArray:
     return np.asarray(~np.isin(patients, patients[parts == part]))
 
@@ -219,13 +207,13 @@ def _score_part(
 ) -> tuple[IntArray, Judged, int, tuple[str, ...]]:
     rows = np.flatnonzero(parts == part)
     reference = Reference.fit_keys(
-        samples_of(expression, _others(parts, patients, part)),
+        expression.take(_others(parts, patients, part)),
         (),
         name="cross-fitted",
         cancer=panel.cancer,
         panels=(panel,),
     )
-    here = samples_of(expression, rows)
+    here = expression.take(rows)
     judged, notes = against(panel, reference, here)
     return rows, judged, int(np.count_nonzero(reference.holds(here))), notes
 

@@ -13,7 +13,7 @@ from mirrisk.reference import Reference, shipped_references
 from mirrisk.result import REASONS
 from mirrisk.tables.clinical import clinical_values
 from mirrisk.validation.cases import LeftOut
-from mirrisk.validation.crossfit import against, cross_fitted, deal, samples_of
+from mirrisk.validation.crossfit import against, cross_fitted, deal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +82,7 @@ def score_fitted(panel: FittedPanel, expression: Expression, cases: Cases) -> Sc
     default = "event" if panel.link.kind == "cox" else "competes"
     if panel.report.get("outcome", {}).get("death", default) == "event":
         cases = cases.with_competing_as_events()
-    seen = panel.reference.holds(samples_of(expression, cases.rows))
+    seen = panel.reference.holds(expression.take(cases.rows))
     of_seen = np.isin(cases.patients, cases.patients[seen])
     training = bool(seen.mean() > MOST or of_seen.all())
     note = _recognition_note(panel, seen, of_seen, training=training)
@@ -95,7 +95,7 @@ def score_fitted(panel: FittedPanel, expression: Expression, cases: Cases) -> Sc
                 int(np.count_nonzero(of_seen & ~seen)),
             ),
         )
-    here = samples_of(expression, cases.rows)
+    here = expression.take(cases.rows)
     names = [covariate.name for covariate in panel.covariates]
     given = len(cases.covariates.columns) and names
     frame = cases.covariates.set_axis(list(here.samples)) if given else None
@@ -152,7 +152,7 @@ def score_curated(
 
     Without a reference, or where the one given holds any, they are cross-fitted.
     """
-    here = samples_of(expression, cases.rows)
+    here = expression.take(cases.rows)
     notes: tuple[str, ...] = ()
     if reference is not None and reference != CROSS_FITTED:
         given = reference if isinstance(reference, Reference) else Reference.load(reference)
