@@ -17,7 +17,6 @@ from mirrisk.arrays import row_sums
 from mirrisk.reference import Reference
 from mirrisk.reference.quantiles import shrunken_covariance
 from mirrisk.scoring import MIN_VARIANCE
-from mirrisk.validation.crossfit import samples_of
 
 if TYPE_CHECKING:
     from mirrisk.expression import Expression
@@ -75,7 +74,7 @@ def pool(panel: Panel, expression: Expression, parts: IntArray) -> Pool:
     every = tuple(sorted(expression.index.columns_of(expression.level)))
     references, knowable = [], []
     for part in range(int(parts.max()) + 1):
-        rest = samples_of(expression, parts != part)
+        rest = expression.take(parts != part)
         reference = Reference.fit_keys(
             rest, every, name="cross-fitted", cancer=panel.cancer, panels=(panel,)
         )
@@ -102,7 +101,7 @@ def _fold(
     keys: tuple[str, ...],
 ) -> FoldScores:
     columns = [reference.position[key] for key in keys]
-    here = reference.measure(samples_of(expression, rows))
+    here = reference.measure(expression.take(rows))
     learned = reference.normal_scores(reference.measure(rest).values, columns)
     z = reference.normal_scores(here.values, columns)
     mean = reference.mean[columns]
