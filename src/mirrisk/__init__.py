@@ -9,7 +9,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mirrisk import simulate
+    from mirrisk import coefficients, power, simulate, validation
     from mirrisk.assessment import Assessment, score
     from mirrisk.batch import score_file, score_files
     from mirrisk.catalog import load_panel
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mirrisk.estimators import PanelScorer
     from mirrisk.expression import Expression
     from mirrisk.fitting.classifier import PanelClassifier
+    from mirrisk.fitting.survival import PanelSurvival
     from mirrisk.fitting.updating import update
     from mirrisk.model import FittedPanel
     from mirrisk.panel import Panel
@@ -36,8 +37,9 @@ _HOME = {
     "MirriskError": "errors",
     "MirriskWarning": "errors",
     "Panel": "panel",
-    "PanelScorer": "estimators",
     "PanelClassifier": "fitting.classifier",
+    "PanelScorer": "estimators",
+    "PanelSurvival": "fitting.survival",
     "Reference": "reference",
     "Validation": "validation.report",
     "list_panels": "signatures",
@@ -51,6 +53,9 @@ _HOME = {
     "validate": "validation.validate",
 }
 
+_MODULES = ("coefficients", "power", "simulate", "validation")
+"""Modules of functions for users, by their own names."""
+
 __all__ = [
     "Assessment",
     "Expression",
@@ -60,11 +65,14 @@ __all__ = [
     "Panel",
     "PanelClassifier",
     "PanelScorer",
+    "PanelSurvival",
     "Reference",
     "Validation",
     "__version__",
+    "coefficients",
     "list_panels",
     "load_panel",
+    "power",
     "rank_scores",
     "read",
     "score",
@@ -73,14 +81,15 @@ __all__ = [
     "simulate",
     "update",
     "validate",
+    "validation",
 ]
 
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
         return metadata.version("mirrisk")
-    if name == "simulate":
-        return import_module("mirrisk.simulate")
+    if name in _MODULES:
+        return import_module(f"mirrisk.{name}")
     if name in _HOME:
         return getattr(import_module(f"mirrisk.{_HOME[name]}"), name)
     raise AttributeError(f"module 'mirrisk' has no attribute {name!r}")
