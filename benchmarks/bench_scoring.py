@@ -153,27 +153,30 @@ def many_panels(samples: int, features: int, repeats: int) -> str:
 
 
 def scaling(repeats: int) -> str:
-    """Tell how time grows with samples and with features."""
+    """Tell how time grows with samples, features and panels."""
+    sizes = {
+        "samples": [(n, 2000, 1) for n in (250, 1000, 4000, 16000)],
+        "features": [(2000, n, 1) for n in (250, 1000, 4000)],
+        "panels": [(2000, 2000, n) for n in (1, 4, 16, 64)],
+    }
     parts = []
-    for what, sizes in (
-        ("samples", [(n, 2000) for n in (250, 1000, 4000, 16000)]),
-        ("features", [(2000, n) for n in (250, 1000, 4000)]),
-    ):
+    for what, grid in sizes.items():
         rows = []
-        for samples, features in sizes:
+        for samples, features, panels in grid:
             frame = common.log2_cohort(samples, features)
-            panel = common.panel_of(40)
-            scorer = PanelScorer(panel, unit="log2").fit(frame.iloc[:250])
+            chosen = [common.panel_of(40, f"benchmark_{i}") for i in range(panels)]
+            scorer = PanelScorer(chosen, unit="log2").fit(frame.iloc[:250])
             found = common.timed(
-                lambda p=panel, f=frame, r=scorer.reference_: (
+                lambda p=chosen, f=frame, r=scorer.reference_: (
                     mirrisk.score(f, panel=p, reference=r, unit="log2").scores
                 ),
                 repeats,
             )
-            size = samples if what == "samples" else features
-            each = 1e6 * found.median / samples
+            size = {"samples": samples, "features": features, "panels": panels}[what]
+            each = 1e6 * found.median / samples / panels
             rows.append((f"{size:,}", f"{1000 * found.median:.0f}", f"{each:.1f}"))
-        parts.append(common.table((what, "ms", "microseconds a sample"), rows))
+        header = (what, "ms", "microseconds a sample and panel")
+        parts.append(common.table(header, rows))
     return "\n".join(parts)
 
 

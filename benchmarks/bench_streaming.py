@@ -192,7 +192,8 @@ def tenfold(path: Path, unit: str, repeats: int) -> str:
             f"{max(r[2] for r in long_runs):.0f} MB",
         ),
     ]
-    return common.table(("", "seconds", "times", "times on all cores", "peak memory"), rows)
+    header = ("", "seconds", "times", "times on all cores", "peak memory")
+    return f"Ten times the rows, {unit}\n\n" + common.table(header, rows)
 
 
 def many_files(folder: Path, files: int, jobs: int) -> str:

@@ -32,11 +32,6 @@ class Timing:
     runs: tuple[float, ...]
 
     @property
-    def best(self) -> float:
-        """The run that others on the machine disturbed least."""
-        return min(self.runs)
-
-    @property
     def median(self) -> float:
         """The middle run."""
         return float(np.median(self.runs))
@@ -111,13 +106,13 @@ def _memory() -> str:
         return "an unknown amount"
 
 
-def panel_of(members: int) -> Panel:
+def panel_of(members: int, name: str = "benchmark") -> Panel:
     """Make a panel of that many single-miRNA members, from the shipped panels' miRNAs."""
     known = {m.name: m for panel in shipped_panels() for _, m in panel.features()}
     return Panel.model_validate(
         {
             "schema": 1,
-            "id": "benchmark",
+            "id": name,
             "version": "1.0.0",
             "title": "benchmark",
             "cancer": "none",

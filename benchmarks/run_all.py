@@ -1,11 +1,12 @@
-"""Run all benchmarks in one go and write benchmarks/RESULTS.md.
+"""Run the benchmarks of scoring and of files in one go, and write benchmarks/RESULTS.md.
 
     pip install 'mirrisk[bench]'
     python benchmarks/run_all.py [--samples 20000] [--files 10000] [--repeats 3] [--quick]
 
 mirrisk and its peers take turns on the same tables, in one run, so that whatever else the machine
 does bears upon all of them; ratios are given with their lowest and highest over the rounds. Peers
-that are not installed are left out.
+that are not installed are left out. What fitting costs is measured by bench_elastic_net.py and
+bench_fitting.py, each by itself.
 """
 
 from __future__ import annotations

@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 
 from mirrisk import nomenclature
+from mirrisk.model import Covariate, Cutoffs, FittedPanel, Link, Term
 from mirrisk.panel import Panel
 from mirrisk.reference import Reference
+from mirrisk.tables import as_expression
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,3 +104,28 @@ def quantile_variance(score: float, n: int) -> float:
     normal = NormalDist()
     p = normal.cdf(score)
     return p * (1 - p) / normal.pdf(score) ** 2 / n
+
+
+def panel_with_age() -> FittedPanel:
+    """A fitted panel of three miRNAs and a covariate, its numbers made up."""
+    keys = LIVER[:3]
+    cohort = as_expression(log2_table(60, 4, others=120), unit="log2")
+    reference = Reference.fit_keys(cohort, keys, name="a cohort").restricted(keys)
+    covariance = np.eye(4)
+    covariance[:3, :3] = reference.covariance
+    return FittedPanel(
+        id="mine",
+        version="1.0.0",
+        title="A panel of a test",
+        cancer=None,
+        endpoint="bone metastasis",
+        caveats=("Made up.",),
+        reference=reference,
+        terms=tuple(Term(key, key, b) for key, b in zip(keys, (-0.8, 0.5, -0.3), strict=True)),
+        covariates=(Covariate("age", 0.6, mean=60.0, sd=10.0),),
+        mean=np.append(reference.mean, 0.0),
+        covariance=covariance,
+        link=Link("logistic", intercept=-1.2, slope=0.9),
+        cutoffs=Cutoffs(-0.6, 0.7, "low as chosen", "high as chosen"),
+        report={"n": 60, "events": 20},
+    )

@@ -30,6 +30,7 @@ FACADE = "__init__"
 LAYERS = (
     "errors",
     "vocabulary",
+    "notes",
     "arrays",
     "nomenclature",
     "digests",

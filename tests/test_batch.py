@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from cohorts import LIVER, counts_like, log2_table
+from cohorts import counts_like, log2_table, panel_with_age
 
 import mirrisk
 from mirrisk.batch import score_file, score_files
+from mirrisk.batch.scoring import Scoring
 from mirrisk.errors import MirriskError, MirriskWarning, MismatchError, NotFoundError
-from mirrisk.model import Covariate, Cutoffs, FittedPanel, Link, Term
+from mirrisk.notes import Note
 from mirrisk.reference import Reference
-from mirrisk.tables import as_expression
 from mirrisk.tables.assembly import Reading
 from mirrisk.tables.streaming import alike
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mirrisk.model import FittedPanel
 
 PROSTATE: dict[str, Any] = {"panel": "prostate", "reference": "tcga-prad"}
 
@@ -125,6 +127,14 @@ def test_counts_and_notes_are_those_of_the_whole(table, tmp_path, small_blocks):
     assert len(found.notes) == len(whole.notes)
 
 
+def test_samples_are_counted_in_notes_whatever_they_are_called(counts, tmp_path, small_blocks):
+    renamed = counts.rename({"s40": "x, y", "s7": "of 12 flagged high, 3: z"})
+    renamed.to_csv(tmp_path / "t.csv")
+    found = quietly(score_file, tmp_path / "t.csv", out=tmp_path / "a.csv", batch_rows=30)
+    assert set(found.notes) == set(in_memory(tmp_path / "t.csv").notes)
+    assert any(note.startswith("fitness not checked in sample x, y: ") for note in found.notes)
+
+
 def test_shallow_samples_are_named_once(table, tmp_path, small_blocks):
     with pytest.warns(MirriskWarning) as in_parts:
         score_file(table, **PROSTATE, out=tmp_path / "a.csv", batch_rows=30)
@@ -174,6 +184,28 @@ def test_output_over_its_own_input_is_refused(table):
     with pytest.raises(MirriskError, match="same file"):
         score_file(table, **PROSTATE, out=table)
     assert table.read_bytes() == before
+
+
+def test_output_over_the_reference_is_refused(table, tmp_path):
+    path = tmp_path / "reference.json"
+    Reference.load("tcga-prad").save(path)
+    before = path.read_bytes()
+    with pytest.raises(MirriskError, match="same file"):
+        score_file(table, panel="prostate", reference=path, out=path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("rows", [0, -1, 2.5])
+def test_batches_hold_one_sample_or_more(rows, table, tmp_path):
+    with pytest.raises(MirriskError, match=f"batch_rows is {rows}"):
+        score_file(table, **PROSTATE, out=tmp_path / "a.csv", batch_rows=rows)
+
+
+def test_gz_in_capitals_is_compressed(table, tmp_path):
+    quietly(score_file, table, out=tmp_path / "A.CSV.GZ")
+    in_memory(table).write(tmp_path / "B.CSV.GZ")
+    texts = [gzip.decompress((tmp_path / f"{name}.CSV.GZ").read_bytes()) for name in "AB"]
+    assert texts[0] == texts[1]
 
 
 def test_panel_of_another_cancer_is_refused_before_reading(tmp_path):
@@ -304,7 +336,12 @@ def test_resume_scores_only_what_changed(folder, tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"min_coverage": 0.4}, {"unit": "counts"}, {"contributions": "contributions"}],
+    [
+        {"min_coverage": 0.4},
+        {"min_reads": 50},
+        {"unit": "counts"},
+        {"contributions": "contributions"},
+    ],
     ids=lambda change: next(iter(change)),
 )
 def test_resume_with_other_options_scores_all_again(change, folder, tmp_path):
@@ -346,6 +383,116 @@ def test_files_of_one_name_in_two_folders_keep_apart(counts, tmp_path):
     for file in files:
         out = tmp_path / "out" / file.parent.name / "s.csv.scores.csv"
         assert out.read_bytes() == alone(file, tmp_path)
+
+
+@pytest.mark.parametrize("n_jobs", [0, -2])
+def test_there_is_no_work_without_workers(n_jobs, folder, tmp_path):
+    with pytest.raises(MirriskError, match=f"n_jobs is {n_jobs}"):
+        score_files(folder, **PROSTATE, out=tmp_path / "out", n_jobs=n_jobs)
+
+
+def test_results_lie_as_the_links_do_not_as_what_they_point_to(counts, tmp_path):
+    links = tmp_path / "links"
+    links.mkdir()
+    for i, name in enumerate("ab"):
+        place = tmp_path / name
+        place.mkdir()
+        counts.iloc[[i]].to_csv(place / "table.csv")
+        (links / f"{name}.csv").symlink_to(place / "table.csv")
+    quietly(score_files, links, out=tmp_path / "out")
+    names = {p.name for p in (tmp_path / "out").iterdir()}
+    assert names == {"a.csv.scores.csv", "b.csv.scores.csv", "manifest.jsonl"}
+    with pytest.raises(MirriskError, match="read from"):
+        score_files(links, **PROSTATE, out=links)
+
+
+def test_samples_not_files_are_scored_so_many_at_once(counts, tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    for i in range(5):
+        counts.iloc[4 * i : 4 * i + 4].to_csv(tmp_path / "in" / f"{i}.csv")
+    sizes = []
+    assess = Scoring.assess
+    monkeypatch.setattr(Scoring, "assess", lambda self, x: sizes.append(len(x)) or assess(self, x))
+    monkeypatch.setattr("mirrisk.batch.work.TOGETHER", 10)
+    quietly(score_files, tmp_path / "in", out=tmp_path / "out")
+    assert sizes == [8, 8, 4]
+
+
+# -- what is said of files ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(counts: pd.DataFrame, tmp_path: Path) -> Path:
+    """Files of shallow, empty and strange samples, most with one, two with several."""
+    path = tmp_path / "many"
+    path.mkdir()
+    for i in (*range(0, 70, 7), *range(37, 42)):
+        counts.iloc[[i]].T.to_csv(path / f"f{i:03}.tsv", sep="\t")
+    counts.iloc[70:160].to_csv(path / "g.csv")
+    counts.iloc[160:].to_csv(path / "h.csv")
+    return path
+
+
+def but_on_depth(notes: tuple[str, ...]) -> set[str]:
+    return {note for note in notes if not note.startswith("miRNA reads ")}
+
+
+@pytest.mark.parametrize("large", [1 << 25, 20_000], ids=["together", "the large ones alone"])
+def test_notes_of_a_file_are_those_that_it_has_alone(large, many, tmp_path, monkeypatch):
+    monkeypatch.setattr("mirrisk.batch.work.LARGE", large)
+    result = quietly(score_files, many, out=tmp_path / "out", unit="counts")
+    for file in result.files:
+        memory = quietly(mirrisk.score, mirrisk.read(file.file, unit="counts"))
+        expected = but_on_depth(memory.notes)
+        assert set(file.notes) == expected, file.file
+        assert len(file.notes) == len(expected)
+
+
+@pytest.mark.parametrize("large", [1 << 25, 20_000], ids=["together", "the large ones alone"])
+def test_notes_of_all_files_count_the_samples_of_all(large, counts, many, tmp_path, monkeypatch):
+    monkeypatch.setattr("mirrisk.batch.work.LARGE", large)
+    result = quietly(score_files, many, out=tmp_path / "out", unit="counts")
+    rows = [*sorted({*range(0, 70, 7), *range(37, 42)}), *range(70, 260)]
+    whole = quietly(mirrisk.score, counts.iloc[rows], unit="counts")
+    about_samples = {note for note in whole.notes if isinstance(note, Note)}
+    assert len(about_samples) == 4
+    assert about_samples <= set(result.notes)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_resumed_notes_are_those_of_the_first_run(n_jobs, many, tmp_path, monkeypatch):
+    monkeypatch.setattr("mirrisk.batch.manyfiles.CHUNK", 4)
+    first = quietly(score_files, many, out=tmp_path / "out", unit="counts", n_jobs=n_jobs)
+    (tmp_path / "out" / "f040.tsv.scores.csv").unlink()
+    again = quietly(
+        score_files, many, out=tmp_path / "out", unit="counts", resume=True, n_jobs=n_jobs
+    )
+    assert len(again.unchanged) == len(first.files) - 1
+    assert again.notes == first.notes
+    assert [f.notes for f in again.files] == [f.notes for f in first.files]
+    assert [f.n_shallow for f in again.files] == [f.n_shallow for f in first.files]
+
+
+def test_sample_without_a_read_is_empty_not_shallow(many, tmp_path):
+    with pytest.warns(MirriskWarning) as told:
+        result = score_files(many, **PROSTATE, out=tmp_path / "out", unit="counts")
+    n_shallow = {file.file.rpartition("/")[2]: file.n_shallow for file in result.files}
+    assert (n_shallow["f000.tsv"], n_shallow["f040.tsv"]) == (1, 0)
+    assert str(told[0].message).startswith(f"{sum(n_shallow.values())} samples hold fewer")
+
+
+def test_covariate_far_from_the_cohort_is_told_of_its_file_alone(array, with_age, tmp_path):
+    (tmp_path / "in").mkdir()
+    for i in range(3):
+        array.iloc[[i]].to_csv(tmp_path / "in" / f"{i}.csv")
+    age = pd.DataFrame({"age": [60.0, 6000.0, np.nan]}, index=array.index[:3])
+    how = {"panel": with_age, "covariates": age, "unit": "log2"}
+    result = score_files(tmp_path / "in", out=tmp_path / "out", **how)
+    about_age = [[n for n in f.notes if n.startswith("covariate age")] for f in result.files]
+    assert about_age[0] == []
+    assert "what the panel says of sample s1 is extrapolated" in about_age[1][0]
+    assert "is not known for every sample" in about_age[2][0]
+    assert [len(notes) for notes in about_age] == [0, 1, 1]
 
 
 def test_shallow_samples_of_all_files_are_counted(folder, tmp_path):
@@ -421,8 +568,6 @@ def test_files_that_are_alike_are_found_out_about_once(counts, tmp_path, monkeyp
 
 def test_worker_in_another_process_scores_the_same():
     """What is sent is what is needed: panels, reference, options."""
-    from mirrisk.batch.scoring import Scoring
-
     scoring = Scoring.of("prostate", Reference.load("tcga-prad"), Reading(), None, 0.5, 0)
     again = Scoring.unpacked(scoring.packed())
     assert again.digest == scoring.digest
@@ -438,28 +583,8 @@ def array() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def with_age(array: pd.DataFrame) -> FittedPanel:
-    keys = LIVER[:3]
-    cohort = as_expression(log2_table(60, 4, others=120), unit="log2")
-    reference = Reference.fit_keys(cohort, keys, name="a cohort").restricted(keys)
-    covariance = np.eye(4)
-    covariance[:3, :3] = reference.covariance
-    return FittedPanel(
-        id="mine",
-        version="1.0.0",
-        title="A panel of a test",
-        cancer=None,
-        endpoint="bone metastasis",
-        caveats=("Made up.",),
-        reference=reference,
-        terms=tuple(Term(key, key, b) for key, b in zip(keys, (-0.8, 0.5, -0.3), strict=True)),
-        covariates=(Covariate("age", 0.6, mean=60.0, sd=10.0),),
-        mean=np.append(reference.mean, 0.0),
-        covariance=covariance,
-        link=Link("logistic", intercept=-1.2, slope=0.9),
-        cutoffs=Cutoffs(-0.6, 0.7, "low as chosen", "high as chosen"),
-        report={"n": 60, "events": 20},
-    )
+def with_age() -> FittedPanel:
+    return panel_with_age()
 
 
 def test_fitted_panel_takes_each_samples_covariates(array, with_age, tmp_path, small_blocks):
@@ -474,6 +599,30 @@ def test_fitted_panel_takes_each_samples_covariates(array, with_age, tmp_path, s
     whole.write(tmp_path / "b.csv")
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
     assert set(found.notes) == set(whole.notes)
+    assert len(found.notes) == len(whole.notes)
+
+
+def test_batch_without_a_covered_sample_is_scored_as_the_whole_has_it(
+    array, with_age, tmp_path, small_blocks
+):
+    array.to_csv(tmp_path / "t.csv")
+    age = pd.DataFrame({"age": 70.0}, index=array.index[:100])
+    how = {"panel": with_age, "covariates": age}
+    found = score_file(
+        tmp_path / "t.csv", out=tmp_path / "a.csv", unit="log2", batch_rows=50, **how
+    )
+    whole = mirrisk.score(mirrisk.read(tmp_path / "t.csv", unit="log2"), **how)
+    whole.write(tmp_path / "b.csv")
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    assert set(found.notes) == set(whole.notes)
+    assert len(found.notes) == len(whole.notes)
+    assert any(note.startswith("no covariates for 140 samples (s100, ") for note in found.notes)
+
+
+@pytest.mark.parametrize("work", [score_file, score_files])
+def test_reference_beside_a_fitted_panel_is_refused_before_reading(work, with_age, tmp_path):
+    with pytest.raises(MismatchError, match="brings its own"):
+        work("nowhere.csv", panel=with_age, reference="cohort", out=tmp_path / "a.csv")
 
 
 def test_covariates_of_other_samples_are_refused(array, with_age, tmp_path, small_blocks):

@@ -48,6 +48,14 @@ def test_panel_that_is_not_there_is_told_with_those_that_are(name):
     assert caught.value.remedy == "`mirrisk panels list` shows what there is"
 
 
+@pytest.mark.parametrize("thing", [7, None, {"id": "prostate"}])
+def test_thing_that_is_no_panel_is_refused_with_what_a_panel_may_be(thing):
+    with pytest.raises(NotFoundError) as caught:
+        load_panel(thing)
+    assert caught.value.what == f"no panel can be loaded from {thing!r}"
+    assert "fitted panel" in caught.value.expected
+
+
 def test_file_that_is_no_panel_is_refused_with_its_path(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("schema = 1\n")

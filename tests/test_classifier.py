@@ -286,6 +286,9 @@ def test_warnings_and_report_name_no_sample():
     y = counts.truth["shifted"].to_numpy()
     model = PanelClassifier("prostate", unit="counts", repeats=1, n_penalties=8).fit(table, y)
     noted = model.summary_.content["notes"]
+    table = table.rename(index={"SIM-005": "A: fitness not checked in sample B"})
+    renamed = clone(model).fit(table, y).summary_.content["notes"]
+    assert renamed == noted
     assert {"counts of many miRNAs are missing"} & {n["reason"].split(":")[0] for n in noted}
     assert next(n["count"] for n in noted if n["reason"].startswith("counts of many")) == 1
     assert "SIM-0" not in str(model.summary_.content)
@@ -449,6 +452,9 @@ def test_missing_covariate_is_expected_from_the_rest():
     model = PanelClassifier(TOY, covariates=["age"], **FAST).fit(table, outcome)
     assert np.isfinite(model.predict_proba(table)).all()
     assert model.summary_.content["imputed_share"] == pytest.approx(40 / (200 * 7))
+    assert "Covariates, not penalised: age (known for 160 of 200)." in str(model.summary_)
+    assert "Missing or below detection: 2.9% of the values" in str(model.summary_)
+    assert "Missing or below detection" not in str(fitted().summary_)
 
 
 def test_boolean_covariate_is_a_number():
@@ -472,6 +478,34 @@ def test_covariates_of_an_expression_are_matched_by_name():
         by_name.predict_proba(expression, clinical=clinical.drop(index="s0"))
     with pytest.raises(NotFoundError, match="no clinical columns were given"):
         by_name.predict_proba(expression)
+    assert by_name.score(expression, outcome, clinical=clinical) == by_frame.score(table, outcome)
+    # A column read from a file is text.
+    texts = clinical.astype(str)
+    np.testing.assert_array_equal(
+        by_name.predict_proba(expression, clinical=texts), by_frame.predict_proba(table)
+    )
+    with pytest.raises(InvalidTableError, match="'old' in column 'age' of sample 's1'"):
+        by_name.predict_proba(expression, clinical=texts.replace(texts.loc["s1"].item(), "old"))
+    with pytest.raises(InvalidTableError, match="several columns are named 'age'"):
+        by_name.predict_proba(expression, clinical=pd.concat([clinical, clinical], axis=1))
+
+
+def test_accuracy_is_that_of_outcomes_in_the_order_of_the_samples():
+    y = pd.Series(OUTCOME, index=TABLE.index)
+    right = fitted().predict(TABLE) == OUTCOME
+    assert fitted().score(TABLE, y) == right.mean()
+    weights = np.arange(200)
+    assert fitted().score(TABLE, y, weights) == pytest.approx(np.average(right, weights=weights))
+    with pytest.raises(MismatchError, match="different orders"):
+        fitted().score(TABLE, y.iloc[::-1])
+
+
+def test_classes_coded_0_and_1_keep_their_names_in_the_report():
+    names = ("no relapse", "relapse")
+    model = PanelClassifier(TOY, class_names=names, **FAST).fit(TABLE, OUTCOME)
+    assert "with the event (relapse; not: no relapse)" in str(model.summary_)
+    assert model.panel_.report["outcome"]["event"] == "relapse"
+    assert model.classes_.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -586,7 +620,7 @@ def test_missing_label_names_its_sample():
         PanelClassifier(TOY, **FAST).fit(TABLE, labels)
 
 
-@pytest.mark.parametrize(("events", "what"), [(9, "9 events"), (1, "1 events"), (191, "9 non-e")])
+@pytest.mark.parametrize(("events", "what"), [(9, "9 events"), (1, "1 event "), (191, "9 non-e")])
 def test_few_events_or_non_events_are_refused_with_the_number_needed(events, what):
     labels = (np.arange(200) < events).astype(int)
     with pytest.raises(MismatchError, match=what) as caught:
@@ -611,7 +645,7 @@ def test_one_event_is_one_clear_error_even_if_accepted():
 def test_events_of_one_patient_are_one_clear_error():
     labels = (np.arange(200) < 12).astype(int)
     patients = np.maximum(np.arange(200), 11)
-    with pytest.raises(MismatchError, match=r"1 events among 189 patients \(200 samples\)"):
+    with pytest.raises(MismatchError, match=r"1 event among 189 patients \(200 samples\)"):
         PanelClassifier(TOY, **FAST).fit(TABLE, labels, groups=patients)
     with pytest.raises(MismatchError, match="could be predicted out of fold"):
         PanelClassifier(TOY, accept_small=True, **FAST).fit(TABLE, labels, groups=patients)
@@ -629,7 +663,17 @@ def test_sizes_are_those_of_patients_where_these_are_given():
     report = copies.summary_.content
     assert (report["n"], report["patients"]) == (800, 200)
     assert report["patients_with_event"] == OUTCOME.sum()
-    assert "A cohort of 200 patients" in four["said"]
+    assert four["said"] == one["said"].replace(" samples", " patients")
+
+
+def test_warning_of_a_shortfall_counts_patients_where_these_are_known():
+    patients = np.arange(200) // 2
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        PanelClassifier(TOY, candidates="all", **FAST).fit(TABLE, OUTCOME, groups=patients)
+    (told,) = [str(w.message) for w in caught if "A cohort of" in str(w.message)]
+    assert told.startswith("A cohort of 100 patients with ")
+    assert "samples" not in told
 
 
 def test_patients_with_samples_of_both_classes_count_half():

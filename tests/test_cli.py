@@ -771,6 +771,51 @@ def test_file_into_parquet_holds_the_same_numbers(run, table, tmp_path):
     assert np.array_equal(pd.read_parquet(out)["score"], piped["score"])
 
 
+def test_parquet_is_parquet_beside_an_explanation(run, table, tmp_path):
+    out, parts = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    files = ("--out", out, "--contributions", parts)
+    explained = run("score", table, *AGAINST, *files, "--explain", "tumour_2")
+    assert explained.code == 0
+    assert "tumour_2" in explained.out
+    piped = run("score", table, *AGAINST).frame()
+    assert np.array_equal(pd.read_parquet(out)["score"], piped["score"])
+    piped = run("score", table, *AGAINST, "--contributions", "-").frame()
+    assert np.array_equal(
+        pd.read_parquet(parts)["contribution"], piped["contribution"], equal_nan=True
+    )
+
+
+def test_contributions_alone_are_what_their_name_says(run, table, tmp_path):
+    parts, packed = tmp_path / "b.parquet", tmp_path / "b.csv.gz"
+    for path in (parts, packed):
+        assert run("score", table, *AGAINST, "--contributions", path).code == 0
+    read = pd.read_csv(packed, float_precision="round_trip")
+    found = pd.read_parquet(parts)["contribution"]
+    assert np.array_equal(found, read["contribution"], equal_nan=True)
+
+
+def test_failed_json_leaves_no_contributions(run, table, tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise MirriskError("cannot be written: no space left on device")
+
+    monkeypatch.setattr("mirrisk.cli.score.write_texts", full)
+    files = ("--json", "--out", tmp_path / "a.json", "--contributions", tmp_path / "b.csv")
+    assert run("score", table, *AGAINST, *files).code == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["counts.csv"]
+
+
+@pytest.mark.parametrize("option", ["--aliases", "--covariates", "--reference"])
+def test_what_many_files_are_read_with_is_never_overwritten(run, folder, tmp_path, option):
+    given = tmp_path / "given.csv"
+    given.write_text("name,miRBase name\nmy-21,hsa-miR-21-5p\n")
+    options = {"--panel": "prostate", "--reference": "tcga-prad", option: given}
+    words = [word for pair in options.items() for word in pair]
+    failed = run("score", *sorted(folder.iterdir()), *words, "--out", given)
+    assert failed.code == 3
+    assert f"{option} and --out are the same file" in failed.err
+    assert given.read_text().startswith("name,")
+
+
 @pytest.mark.parametrize("how", ["folder", "pattern", "names"])
 def test_many_files_give_one_table_in_their_order(how, run, table, folder, tmp_path):
     files = sorted(folder.iterdir(), reverse=True)
@@ -839,7 +884,10 @@ def test_folder_without_a_place_for_many_results_is_told_both_ways(run, folder):
     assert "FOLDER --out" in failed.err
 
 
-@pytest.mark.parametrize("option", [["--resume"], ["--jobs", "2"], ["--engine", "dask"]])
+@pytest.mark.parametrize(
+    "option",
+    [["--resume"], ["--jobs", "2"], ["--engine", "dask"], ["--scheduler", "tcp://localhost:1"]],
+)
 def test_what_one_table_on_standard_output_does_not_go_with_is_wrong_usage(run, table, option):
     assert run("score", table, *AGAINST, *option).code == 2
 

@@ -160,6 +160,16 @@ def test_event_may_be_named_and_keeps_its_word(run, cohort, tmp_path):
     assert (refused.code, "no sample of the class 'maybe'" in refused.said) == (3, True)
 
 
+def test_file_whose_name_is_no_id_is_told_to_name_the_panel(run, cohort, tmp_path):
+    table, labels = cohort
+    fit = ("fit", table, "--labels", labels, "--outcome", "relapse", *QUICK)
+    refused = run(*fit, "--out", tmp_path / "2024-relapse.json")
+    assert refused.code == 3
+    assert "id is '2024-relapse'" in refused.said
+    assert "name it: --id" in refused.said
+    assert run(*fit, "--out", tmp_path / "2024-relapse.json", "--id", "relapse").code == 0
+
+
 def test_covariates_and_groups_and_validation(run, cohort, tmp_path):
     table, labels = cohort
     out = tmp_path / "model.json"
@@ -280,7 +290,7 @@ def changed(clinical: pd.DataFrame, **columns: object) -> pd.DataFrame:
     ("change", "message"),
     [
         ({"relapse": 1}, "one class"),
-        ({"relapse": [1] + [0] * (N - 1)}, "1 events among 120 samples"),
+        ({"relapse": [1] + [0] * (N - 1)}, "1 event among 120 samples"),
         ({"relapse": [0, 1, 2] * (N // 3)}, "the outcome has 3 classes: 0, 1, 2"),
         ({"relapse": ""}, "relapse: empty in every sample"),
         ({"sample": [f"T{i}" for i in range(N)]}, "no sample of the table has a row"),
@@ -371,8 +381,13 @@ def test_nothing_to_predict_leaves_no_file_and_its_own_exit_code(run, cohort, cl
             ("--time", "age", "--event", "relapse", "--horizon", "5", "--event-class", "1"),
             "--event-class goes with --outcome",
         ),
+        (("--outcome", "relapse", "--death", "competes"), "--death is for --time"),
+        (
+            ("--outcome", "relapse", "--repeats", "0", "--checkpoint", "c.json"),
+            "--checkpoint keeps folds of the validation",
+        ),
     ],
-    ids=["none", "both", "half", "horizon", "needless", "class"],
+    ids=["none", "both", "half", "horizon", "needless", "class", "death", "checkpoint"],
 )
 def test_outcomes_that_do_not_go_together_are_wrong_usage(
     run, cohort, tmp_path, arguments, message
@@ -389,7 +404,7 @@ def test_label_table_that_is_none_is_refused_with_its_place(run, cohort, tmp_pat
     for content, message in (
         ("", "the file is empty"),
         ("id,relapse\nA,1\n", "the first column is 'id'"),
-        ("sample,relapse\nA,1,2\n", "3 cells, where the header has 2"),
+        ("sample,relapse\nA,1,2\n", "the first row has one cell more than the header"),
         ("sample,relapse,relapse\nA,1,2\n", "column 'relapse' occurs twice"),
         ("sample,relapsed\nSIM-001,1\n", "no column 'relapse', did you mean 'relapsed'?"),
     ):

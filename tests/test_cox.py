@@ -10,7 +10,6 @@ import pytest
 from scipy.optimize import minimize
 
 from mirrisk.errors import InvalidExpressionError, MirriskError, MismatchError
-from mirrisk.fitting.baseline import breslow
 from mirrisk.fitting.bounded_lasso import BoundedLasso
 from mirrisk.fitting.cox import cox_lambda_max, fit_cox_path
 from mirrisk.fitting.cox_likelihood import (
@@ -19,6 +18,8 @@ from mirrisk.fitting.cox_likelihood import (
     log_partial_likelihood,
 )
 from mirrisk.fitting.endpoint import metastasis_free, time_to_metastasis
+from mirrisk.fitting.hazard_calibration import breslow
+from mirrisk.fitting.risk_sets import RiskSets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,8 +124,8 @@ def test_unpenalised_fit_and_baseline_are_those_of_survival(
     np.testing.assert_allclose(
         [fit.log_likelihood, fit.null_log_likelihood], printed[f"{case} log-likelihood"], rtol=1e-10
     )
-    baseline = breslow(time, event, X @ fit.coefficients, **rows)
-    hazard = [baseline.hazard_at(at) for at in (5, 10, 20, 30)]
+    risk = RiskSets.of(time, event, n_samples=len(X), **rows)
+    hazard = breslow(risk, X @ fit.coefficients)(np.array([5, 10, 20, 30]))
     np.testing.assert_allclose(hazard, expected["hazard"], rtol=1e-7)
 
 
@@ -146,8 +147,9 @@ def test_unpenalised_coefficients_of_a_large_trial_are_those_of_survival(shared:
     fit = fit_cox(table[:, 1:9], table[:, 9], table[:, 10])
     np.testing.assert_allclose(fit.coefficients, expected, atol=1e-9)
     # Efron's ties give 0.678, 0.273 and 0.456 there: of 686 samples few are tied.
-    baseline = breslow(table[:, 9], table[:, 10], table[:, 1:9] @ fit.coefficients)
-    survival = baseline.survival_at(1095, table[:3, 1:9] @ fit.coefficients)
+    eta = table[:, 1:9] @ fit.coefficients
+    hazard = breslow(RiskSets.of(table[:, 9], table[:, 10]), eta)(np.array([1095]))
+    survival = np.exp(-hazard * np.exp(eta[:3]))
     np.testing.assert_allclose(survival, [0.6773673, 0.2725279, 0.4558467], atol=5e-4)
 
 
@@ -159,8 +161,9 @@ def test_coefficients_and_survival_are_those_of_scikit_survival() -> None:
     fit = fit_cox(X, time, event)
     np.testing.assert_allclose(fit.coefficients, other.coef_, rtol=1e-6)
     survival = [curve(12) for curve in other.predict_survival_function(X[:5])]
-    ours = breslow(time, event, X @ fit.coefficients).survival_at(12, X[:5] @ fit.coefficients)
-    np.testing.assert_allclose(ours, survival, atol=1e-8)
+    eta = X @ fit.coefficients
+    hazard = breslow(RiskSets.of(time, event), eta)(np.array([12]))
+    np.testing.assert_allclose(np.exp(-hazard * np.exp(eta[:5])), survival, atol=1e-8)
 
 
 def test_held_out_deviance_is_that_of_survival_and_glmnet(printed: dict[str, FloatArray]) -> None:
@@ -216,18 +219,10 @@ def test_great_differences_of_risk_leave_the_likelihood_finite() -> None:
 
 
 def test_baseline_without_predictors_is_nelson_aalen() -> None:
-    baseline = breslow([2, 4, 4, 7, 9], [1, 1, 1, 0, 1], np.zeros(5))
-    np.testing.assert_array_equal(baseline.times, [2, 4, 9])
-    np.testing.assert_allclose(baseline.hazard, [1 / 5, 1 / 5 + 2 / 4, 1 / 5 + 2 / 4 + 1])
-    assert baseline.hazard_at(1.9) == 0
-    assert baseline.hazard_at(4) == pytest.approx(0.7)
-    np.testing.assert_allclose(baseline.survival_at(8, np.log([1, 2])), np.exp([-0.7, -1.4]))
-
-
-@pytest.mark.parametrize("horizon", [0, -1, 9.5, np.nan])
-def test_a_horizon_outside_follow_up_is_refused(horizon: float) -> None:
-    with pytest.raises(MismatchError, match="longest follow-up 9"):
-        breslow([2, 9], [1, 0], np.zeros(2)).survival_at(horizon)
+    hazard = breslow(RiskSets.of([2, 4, 4, 7, 9], [1, 1, 1, 0, 1]), np.zeros(5))
+    first, second, third = 1 / 5, 2 / 4, 1 / 1
+    expected = [0, first, first, first + second, first + second, first + second + third]
+    np.testing.assert_allclose(hazard(np.array([1.9, 2, 3, 4, 8, 9])), expected)
 
 
 # -- the optimum ------------------------------------------------------------------------------

@@ -11,14 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from cohorts import counts_like
+from cohorts import counts_like, log2_table, panel_with_age
 from sklearn.linear_model import LogisticRegression
 
 import mirrisk
 from mirrisk.batch import engines, score_file, score_files
 from mirrisk.cli import main
-from mirrisk.errors import InvalidTableError, MirriskError, MismatchError, MissingExtraError
+from mirrisk.errors import (
+    InvalidReferenceError,
+    InvalidTableError,
+    MirriskError,
+    MismatchError,
+    MissingExtraError,
+)
 from mirrisk.reference import Reference
+from mirrisk.tables import as_expression
 from mirrisk.validation.resampling import nested_cv
 
 pytest.importorskip("dask.dataframe", reason="needs mirrisk[dask]")
@@ -116,6 +123,52 @@ def test_frame_is_not_its_own_reference(counts):
     frame = dd.from_pandas(counts, npartitions=2, sort=False)
     with pytest.raises(MismatchError, match="whole table"):
         mirrisk.score(frame, panel="prostate", reference="cohort", unit="counts")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"unit": "ct"},
+        {"unit": "ct", "undetermined": "limit"},
+        {"unit": "counts", "duplicates": "sum"},
+        {"unit": "counts", "library_size": [4e6] * 400},
+        {"unit": "counts", "library_size": pd.Series(4e6, index=[f"s{i}" for i in range(400)])},
+    ],
+    ids=lambda how: next(reversed(how)),
+)
+def test_what_only_a_whole_table_is_read_with_is_refused(how, counts):
+    frame = dd.from_pandas(counts % 40, npartitions=2, sort=False)
+    with pytest.raises(MismatchError, match="only a whole table") as told:
+        mirrisk.score(frame, **AGAINST, **how)
+    assert "mirrisk.score_file" in told.value.remedy
+
+
+def test_names_beside_those_of_the_frame_are_refused(counts):
+    frame = dd.from_pandas(counts, npartitions=2, sort=False)
+    with pytest.raises(MismatchError, match="feature_names"):
+        mirrisk.score(frame, feature_names=list(counts.columns), **AGAINST)
+
+
+def test_library_sizes_may_stand_in_a_column(counts):
+    some = counts.drop(index="s7").iloc[:, ::2].assign(reads=4_500_000)
+    whole = mirrisk.score(as_expression(some, library_size="reads"), **AGAINST)
+    frame = dd.from_pandas(some, npartitions=3, sort=False)
+    lazy = mirrisk.score(frame, library_size="reads", **AGAINST)
+    same(lazy.scores.compute(scheduler="synchronous"), whole.scores)
+
+
+def test_partition_without_a_covered_sample_scores_as_the_whole_has_it():
+    values = log2_table(120, 3, others=120)
+    age = pd.DataFrame({"age": 70.0}, index=values.index[:50])
+    how: dict[str, Any] = {"panel": panel_with_age(), "covariates": age, "unit": "log2"}
+    lazy = mirrisk.score(dd.from_pandas(values, npartitions=4, sort=False), **how)
+    same(lazy.scores.compute(scheduler="synchronous"), mirrisk.score(values, **how).scores)
+
+
+def test_reference_is_asked_for_before_anything_is_scored(counts):
+    frame = dd.from_pandas(counts, npartitions=2, sort=False)
+    with pytest.raises(InvalidReferenceError, match="no reference"):
+        mirrisk.score(frame, panel="prostate", unit="counts")
 
 
 def test_bad_cell_is_told_when_its_partition_is_scored(counts):

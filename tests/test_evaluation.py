@@ -70,12 +70,15 @@ def test_figures_are_of_the_panels_as_they_are_shipped(figures):
         assert each["panel_digest"] == load_signature(each["panel"]).digest, "evaluate again"
 
 
-def test_breast_is_also_told_without_the_twelve_who_were_m1(figures):
+def test_breast_is_also_told_without_the_21_who_were_m1(figures, text):
     (breast,) = (
         e for e in figures["endpoints"] if (e["cohort"], e["endpoint"]) == ("brca", "bone_met")
     )
     assert breast["events"] + breast["events_not_scored"] == 56
-    assert breast["events"] - breast["without_metastatic"]["events"] == 12
+    rest = breast["without_metastatic"]
+    assert breast["events"] - rest["events"] == 12
+    assert breast["n"] - rest["n"] == 21
+    assert f"| ... without 21 who were M1 at diagnosis | {breast['n'] - 21} / 44 |" in text
 
 
 def test_verdicts_say_what_the_interval_allows(figures):

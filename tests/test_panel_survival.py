@@ -305,7 +305,7 @@ def test_events_of_few_patients_are_too_few_however_many_samples():
     patients[Y["event"].to_numpy() == 1] = 0
     happened = int((Y["event"] == 1).sum())
     assert happened > 10
-    with pytest.raises(MismatchError, match="1 events among"):
+    with pytest.raises(MismatchError, match="1 event among"):
         PanelSurvival(TOY, **FAST).fit(TABLE, Y, groups=patients)
 
 
@@ -453,7 +453,7 @@ def spoilt(**cells: float) -> pd.DataFrame:
         (Y.assign(event=0), "no event"),
         (Y.assign(event=2), "only censored samples and competing events"),
         (Y.assign(event=(np.arange(200) < 9).astype(int)), "9 events among 200 samples"),
-        (Y.assign(event=(np.arange(200) < 1).astype(int)), "1 events among 200 samples"),
+        (Y.assign(event=(np.arange(200) < 1).astype(int)), "1 event among 200 samples"),
         (Y.astype(str), "event holds '"),
         (Y.assign(event=np.where(Y["event"] == 1, "dead", "alive")), "event holds '"),
         (Y.assign(time=Y["time"].astype(str)), "time holds '"),
@@ -504,6 +504,18 @@ def test_horizon_at_which_nobody_is_without_the_event_is_refused():
         PanelSurvival(TOY, **{**FAST, "horizon": 200}).fit(TABLE, y)
 
 
+def test_concordance_of_outcomes_in_another_order_is_refused():
+    expected = harrell_c(Y["time"], Y["event"], fitted().predict(TABLE)).value
+    assert fitted().score(TABLE, Y) == pytest.approx(expected)
+    with pytest.raises(MismatchError, match="different orders"):
+        fitted().score(TABLE, Y.iloc[::-1])
+    backwards = Y.iloc[::-1]
+    with pytest.raises(MismatchError, match="different orders"):
+        fitted().score(TABLE, (backwards["event"], backwards["time"]))
+    with pytest.raises(MismatchError, match="sample s7: the time is missing"):
+        fitted().score(TABLE, Y.assign(time=Y["time"].where(Y.index != "s7")))
+
+
 def test_times_beyond_follow_up_are_refused():
     with pytest.raises(MismatchError, match=r"times asks for \[3.0, 11.0\]"):
         fitted().predict_risk(TABLE, [3.0, 11.0])
@@ -523,6 +535,15 @@ def test_times_beyond_follow_up_are_refused():
 )
 def test_parameters_out_of_range_are_refused(wrong):
     with pytest.raises(MirriskError):
+        PanelSurvival(TOY, **{**FAST, **wrong}).fit(TABLE, Y)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"sensitivity": 1.0}, {"specificity": 0.0}, {"folds": 1}, {"repeats": 0}]
+)
+def test_targets_and_folds_out_of_range_are_refused_before_anything_is_learned(wrong, monkeypatch):
+    monkeypatch.setattr("mirrisk.fitting.hazards.Predictors", None)
+    with pytest.raises(MismatchError, match=next(iter(wrong))):
         PanelSurvival(TOY, **{**FAST, **wrong}).fit(TABLE, Y)
 
 

@@ -108,6 +108,35 @@ def test_score_grid_is_the_quantiles_of_the_cohorts_own_scores(reference, table)
     )
 
 
+def test_shares_beyond_the_cutoffs_are_those_of_the_cohorts_own_scores(reference, table):
+    own = mirrisk.score(table, panel=LIVER_PANEL, reference=reference, unit="log2")
+    own = own.results[0].kernel.score
+    low, high = reference.beyond_cutoffs("liver")
+    assert low == pytest.approx((own < -1.2816).mean(), abs=0.01)
+    assert high == pytest.approx((own > 1.2816).mean(), abs=0.01)
+    assert np.isnan(reference.beyond_cutoffs("lung")).all()
+
+
+def test_own_scores_that_are_far_from_normal_are_told_with_every_result():
+    rng = np.random.default_rng(5)
+    table = log2_table(200, 5)
+    name = "hsa-miR-34a-5p"
+    table[name] = np.where(rng.random(200) < 0.7, 0.0, 8 + rng.normal(size=200))  # seldom seen
+    toy = panel(member("miR-34a", name, risk_when="high"), cancer="liver")
+    mine = fit(table, panels=[toy])
+    found = mirrisk.score(table, panel=toy, reference=mine, unit="log2")
+    own = found.results[0].kernel.score
+    said = [note for note in found.notes if "not normally distributed" in note]
+    assert len(said) == 1
+    assert f"{(own > 1.2816).mean():.0%} score above" in said[0]
+    assert f"{(own < -1.2816).mean():.0%} below" in said[0]
+
+
+def test_own_scores_that_are_nearly_normal_are_not_worth_a_note(reference, table):
+    found = mirrisk.score(table, panel=LIVER_PANEL, reference=reference, unit="log2")
+    assert not [note for note in found.notes if "not normally distributed" in note]
+
+
 def test_median_library_and_expressed_mirnas_are_learned_from_counts():
     counts = counts_like("tcga-lihc", 40, seed=2)
     mine = fit(counts, unit="counts")
@@ -268,6 +297,83 @@ def test_file_whose_content_does_not_hold_together_is_refused(tmp_path, referenc
     written(tmp_path / "x.json", reference.to_dict() | change)
     with pytest.raises(InvalidReferenceError, match="not a reference"):
         Reference.load(tmp_path / "x.json")
+
+
+def first(name: str, value: object):
+    """Return a change of the first number of a list."""
+    return lambda content: content[name].__setitem__(0, value)
+
+
+DEFECTS = {
+    "n in words": (lambda c: c.update(n="many"), "n is 'many'"),
+    "n of none": (lambda c: c.update(n=0), "n is 0"),
+    "n of a half": (lambda c: c.update(n=100.5), "n is 100.5"),
+    "a name that is a number": (lambda c: c.update(name=1), "name is 1, no text"),
+    "nothing measured": (first("measured", 0), "measured holds what is not finite, or below 1"),
+    "a negative deviation": (first("sd", -1.0), "sd holds what is not finite, or below 0"),
+    "a deviation in words": (first("sd", "1.0"), "sd: not "),
+    "an unknown mean": (first("mean", None), "mean: not "),
+    "a descending grid": (lambda c: c["grids"][0].reverse(), "grids falls"),
+    "a short grid": (lambda c: c["grids"][0].pop(), "not a reference"),
+    "a negative variance": (first("covariance", [-1.0]), "covariance has a negative variance"),
+    "a square covariance": (first("covariance", [1.0, 1.0]), "covariance does not fit its keys"),
+    "a short profile": (lambda c: c["profile"]["sd"].pop(), "sd: not "),
+    "a profile without spread": (lambda c: c["profile"]["sd"].__setitem__(0, 0.0), "sd of the"),
+    "a key twice": (lambda c: c["keys"].__setitem__(0, c["keys"][1]), "keys name something twice"),
+    "keys in one text": (lambda c: c.update(keys="hsa-miR-21-5p"), "keys is no list"),
+    "one limit": (lambda c: c.update(scale_limits=[1]), "scale_limits: not 2 numbers"),
+    "limits that cross": (lambda c: c.update(scale_limits=[2.0, 1.0]), "scale_limits falls"),
+    "a negative limit": (lambda c: c.update(distance_limit=-1.0), "distance_limit holds"),
+    "reads in words": (lambda c: c.update(median_reads="many"), "median_reads: not a number"),
+    "panels in a list": (lambda c: c.update(panels=[1]), "panels is no object"),
+    "a panel without a digest": (lambda c: c["panels"].update(liver=1), "panels are no ids"),
+    "falling scores": (lambda c: c["score_grids"].update(x=[0.0] * 100 + [-1.0]), "grids falls"),
+    "a normaliser without a mean": (
+        lambda c: c.update(normalisers=[{"name": "x", "mean": None, "sd": 0.1}]),
+        "mean: not a number",
+    ),
+    "a contrast with itself": (
+        lambda c: c.update(contrast=CONTRAST | {"names": ["a"]}),
+        "contrast compares with no other reference",
+    ),
+    "a contrast without spread": (
+        lambda c: c.update(contrast=CONTRAST | {"scale": [0.0]}),
+        "scale of the contrast is not above 0",
+    ),
+}
+CONTRAST = {
+    "names": ["a", "b"],
+    "keys": ["hsa-miR-21-5p"],
+    "centre": [1.0],
+    "scale": [1.0],
+    "profiles": [[1.0], [2.0]],
+    "threshold": 0.0,
+}
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_file_with_a_defect_and_its_own_digest_is_refused(tmp_path, reference, defect):
+    change, told = DEFECTS[defect]
+    content = json.loads(json.dumps(reference.to_dict()))
+    change(content)
+    written(tmp_path / "x.json", content)
+    with pytest.raises(InvalidReferenceError, match="not a reference: ") as caught:
+        Reference.load(tmp_path / "x.json")
+    assert told in str(caught.value)
+
+
+def test_file_that_would_exhaust_the_reader_is_refused(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text('{"format": 1, "panels": ' + "[" * 100_000 + "]" * 100_000 + "}")
+    with pytest.raises(InvalidReferenceError, match="nested too deeply"):
+        Reference.load(path)
+    path.write_text('{"format": 1, "n": NaN}')
+    with pytest.raises(InvalidReferenceError, match="not JSON: NaN is no number"):
+        Reference.load(path)
+    with path.open("wb") as file:
+        file.truncate(50_000_001)
+    with pytest.raises(InvalidReferenceError, match="the file has 50 MB"):
+        Reference.load(path)
 
 
 def test_below_101_samples_the_file_is_nearly_the_data_and_says_so(table, tmp_path):

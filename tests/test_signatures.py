@@ -120,6 +120,18 @@ def test_single_markers_are_named_in_a_caveat(name: str) -> None:
         assert any(member.name in caveat for caveat in said)
 
 
+def test_table_of_the_signatures_readme_counts_what_the_files_hold() -> None:
+    text = (ROOT / "signatures" / "README.md").read_text(encoding="utf-8")
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| `")]
+    told = {row[0].strip(" `"): [cell.strip() for cell in row[1:]] for row in rows}
+    for name in PANELS:
+        one = panel(name)
+        scorable = [str(len(one.scorable(specimen))) for specimen in ("tissue", "serum", "ev")]
+        mirnas = sum(len(member.mirnas) for member in one.members)
+        expected = [one.endpoint, str(len(one.members)), str(mirnas), *scorable]
+        assert told[f"{name}.toml"] == expected
+
+
 def test_single_markers_are_those_of_the_curation() -> None:
     found = {
         (name, specimen)

@@ -299,6 +299,47 @@ def test_annotation_columns_in_front_are_no_samples(tmp_path):
     assert "set aside, no sample: accession, Length" in parts[0].notes
 
 
+def test_blank_line_beside_an_empty_sample_is_no_sample(tmp_path):
+    frame = base("array").copy()
+    frame.iloc[LATE] = np.nan
+    header, *lines = text(frame).decode().splitlines()
+    lines.insert(LATE, "," * frame.shape[1])
+    (tmp_path / "table.csv").write_text("\n".join([header, *lines]) + "\n")
+    keys = set(LIVER)  # the empty sample may hold others of the columns, so all are parsed
+    parts = list(stream(tmp_path / "table.csv", Reading("log2"), keys, block_bytes=BLOCK))
+    whole = mirrisk.read(tmp_path / "table.csv", unit="log2")
+    assert tuple(s for part in parts for s in part.samples) == whole.samples
+    assert len(whole) == N
+
+
+def test_names_of_parquet_are_those_that_all_rows_tell(tmp_path):
+    """The first 100 rows are told apart by another column than all of them are."""
+    frame = pd.concat([base("log2"), base("log2").rename(lambda name: f"again {name}")])
+    batch = [f"plate {min(i, 100)}" for i in range(len(frame))]
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    for name, values in (("name", list(frame.index)), ("batch", batch)):
+        table = table.add_column(0, name, pa.array(values))
+    pq.write_table(table, tmp_path / "table")
+    whole = mirrisk.read(tmp_path / "table", unit="log2")
+    assert whole.samples == tuple(frame.index)
+    parts = list(batches(tmp_path / "table", unit="log2", rows=40))
+    assert tuple(s for part in parts for s in part.samples) == whole.samples
+    assert {part.notes for part in parts} == {whole.notes}
+
+
+@pytest.mark.parametrize("kind", ["counts", "log2"])
+def test_column_of_remarks_that_begin_far_down_is_no_sample(kind, tmp_path):
+    frame = base(kind).T.assign(remark="")
+    frame.loc[frame.index[60:], "remark"] = "seen before"
+    frame.to_csv(tmp_path / "table.csv")
+    whole = mirrisk.read(tmp_path / "table.csv", unit=UNITS[kind])
+    how, keys = Reading(UNITS[kind]), scoring(kind).keys
+    parts = list(parts_of(tmp_path / "table.csv", how, keys, rows=40, block_bytes=BLOCK))
+    assert tuple(s for part in parts for s in part.samples) == whole.samples
+    assert "remark" not in whole.samples
+    assert {part.notes for part in parts} == {whole.notes}
+
+
 # -- faults ------------------------------------------------------------------------------------
 
 LATE = 140
@@ -364,6 +405,13 @@ def test_file_cut_short_is_refused(tmp_path):
 def test_missing_file_is_told():
     with pytest.raises(NotFoundError, match="nowhere"):
         next(batches("nowhere.csv"))
+
+
+@pytest.mark.parametrize("rows", [0, -1, True, 1.5])
+def test_batches_of_less_than_a_sample_are_refused(rows, tmp_path):
+    base("log2").to_csv(tmp_path / "table.csv")
+    with pytest.raises(InvalidTableError, match=f"rows is {rows}"):
+        next(batches(tmp_path / "table.csv", rows=rows))
 
 
 def test_names_are_compared_over_many_parts():

@@ -409,6 +409,8 @@ def test_input_that_tells_nothing_is_a_clear_error(call: Any, what: str) -> None
 def test_results_tell_themselves_in_words() -> None:
     time, event = [1, 2, 3, 4], [1, 0, 1, 0]
     assert str(harrell_c(time, event, [4, 2, 3, 1])).startswith("Harrell's C: 1 (95% interval")
+    nearly_all = harrell_c(time, event, [4, 2, 3, 1], level=0.995)
+    assert str(nearly_all).startswith("Harrell's C: 1 (99.5% interval")
     assert "Uno's C up to time 2:" in str(uno_c(time, event, [4, 2, 3, 1], tau=2))
     assert "3 followed on" in str(time_dependent_auc(time, event, [4, 2, 3, 1], 1))
     assert "Survival\n  1: 0.75" in str(kaplan_meier(time, event, 1))

@@ -519,6 +519,23 @@ def test_samples_left_out_are_counted_and_named(
     assert "s5" not in str(found.panel.report)
 
 
+def test_covariate_that_is_far_from_the_cohort_of_the_panel_is_told() -> None:
+    random = np.random.default_rng(2)
+    X = pd.DataFrame({"age": random.normal(65, 8, 200), "psa": random.normal(9, 3, 200)})
+    y = drawn(0.1 * (X["age"].to_numpy() - 65), 4)
+    plain = updated_clinical(X, y, np.array([-6.5, 0.1, 0.0]))
+    assert not [note for note in plain.notes if note.startswith("covariate")]
+    table = usual_table(200)
+    panel = clinical_model(["age", "psa"], X, np.array([-6.5, 0.1, 0.0]))
+    X.loc[7, "age"] = 900.0
+    X, outcome = X.set_axis(table.index, axis=0), pd.Series(y, index=table.index)
+    found = update(panel, table, outcome, unit="log2", covariates=X)
+    (told,) = [note for note in found.notes if note.startswith("covariate")]
+    assert "age: there are values more than 5 standard deviations from the mean" in told
+    assert "s7" in told
+    assert told in str(found)
+
+
 def test_mirna_that_the_cohort_lacks_is_out_of_a_revision(
     model: FittedPanel, cohort: pd.DataFrame
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -163,14 +164,20 @@ def test_another_risk_is_compared_on_samples_that_have_both(
     rival.iloc[:10] = np.nan
     found = validate(
         "liver", table, y, reference=other, compare={"rival": rival}, resamples=RESAMPLES
-    ).figures
-    assert isinstance(found, binary.BinaryFigures)
-    (compared,) = found.comparisons
+    )
+    figures = found.figures
+    assert isinstance(figures, binary.BinaryFigures)
+    (compared,) = figures.comparisons
     both = (scores["flag"] != "not_scored") & rival.notna()
     assert compared.n == both.sum()
-    assert compared.difference == delong_test(
+    expected = delong_test(
         y[both].to_numpy(), scores["score"][both].to_numpy(), rival[both].to_numpy()
     )
+    assert compared.difference == expected
+    row = found.tables["comparisons"].loc[0]
+    assert row["difference"] == expected.difference
+    assert [row["difference_low"], row["difference_high"]] == [expected.low, expected.high]
+    assert row["p_value"] == expected.p_value
 
 
 def test_a_members_own_auc_is_that_of_its_signed_values(
@@ -218,6 +225,42 @@ def test_levels_of_a_subgroup_have_the_auc_of_their_samples(
     assert "rare" not in parts
     assert parts["(smaller ones together)"].n == 3
     assert parts["(smaller ones together)"].auc is None
+
+
+def test_cells_that_pandas_holds_as_missing_are_left_out_like_any_other(
+    table: pd.DataFrame, y: pd.Series, other: Reference
+) -> None:
+    gleason = pd.Series(6 + np.arange(N) % 5, index=table.index, name="gleason").astype(object)
+    arm = pd.Series(np.where(np.arange(N) < 60, "a", "b"), index=table.index, name="arm")
+    arm = arm.astype(object)
+    gleason.iloc[:4] = arm.iloc[:6] = None
+
+    def validated(number: str, text: str) -> Validation:
+        return validate(
+            "liver",
+            table,
+            y,
+            reference=other,
+            baseline=gleason.astype(number).to_frame(),
+            subgroups=arm.astype(text).to_frame(),
+            repeats=1,
+            resamples=RESAMPLES,
+        )
+
+    found, plain = validated("Int64", "string"), validated("float64", "object")
+    assert found.clinical == plain.clinical
+    assert found.subgroups == plain.subgroups
+    assert {part.level: part.n for part in found.subgroups}["not known"] <= 6
+
+
+def test_a_time_that_pandas_holds_as_missing_is_not_known() -> None:
+    cases = gather(
+        ("a", "b", "c"),
+        time=pd.Series([1, pd.NA, 3], dtype="Int64"),
+        event=pd.Series([1, 0, 0], dtype="Int64"),
+    )
+    assert cases.rows.tolist() == [0, 2]
+    assert cases.left_out[0].count == 1
 
 
 # -- nobody is judged by a reference that holds them ------------------------------------------
@@ -301,7 +344,9 @@ def test_copies_of_a_patient_under_other_names_are_told(table: pd.DataFrame, y: 
     both = pd.concat([table, copies])
     outcome = np.append(y.to_numpy(), y.to_numpy()[:20])
     found = validate("liver", both, outcome, resamples=RESAMPLES)
-    assert any("have copies under other names" in note for note in found.notes)
+    (told,) = (note for note in found.notes if "look like copies" in note)
+    # A patient's two samples of 40 are in the same fold by chance, 1 in 5.
+    assert 20 <= int(re.search(r": (\d+);", told)[1]) <= 40
 
 
 def test_processes_do_not_change_the_result(
@@ -526,6 +571,32 @@ def test_the_difference_within_one_fold_is_delongs_with_the_variance_of_learning
     assert found.high - found.low == pytest.approx((expected.high - expected.low) * math.sqrt(1.25))
 
 
+def test_a_perfect_risk_beside_a_constant_one_has_a_difference_without_limits() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    y = np.arange(20) % 2 * 1.0
+    frame = nested_cv(LogisticRegression(), y[:, None], y, folds=2, repeats=1, seed=0, n_jobs=1)
+    perfect, constant = (replace(frame, risks=risk[:, None]) for risk in (y, np.ones(20)))
+    found = fold_auc_difference(y, perfect, constant)
+    assert found.difference == 0.5
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+    assert math.isnan(found.p_value)
+    assert "p not defined" in str(found)
+
+
+def test_a_covariate_that_tells_nothing_is_compared_with_a_panel_that_tells_all() -> None:
+    from mirrisk.validation.clinical_models import compare_with_covariates
+
+    y = np.arange(40) % 2 * 1.0
+    found = compare_with_covariates(
+        y, y, np.ones((40, 1)), ("all alike",), None, folds=2, repeats=1, resamples=20, seed=0
+    )
+    assert [model.auc.estimate for model in found.models] == [0.5, 1, 1]
+    assert found.added.auc.difference == 0.5
+    assert found.added.brier.estimate < -0.2
+
+
 def test_patients_with_two_samples_count_once() -> None:
     rng = np.random.default_rng(5)
     y = (rng.random(40) < 0.4).astype(float)
@@ -746,6 +817,8 @@ def test_two_named_classes_are_taken_in_their_order() -> None:
         ({}, "no outcome"),
         ({"y": [0, 1, 1], "time": [1, 2, 3]}, "no outcome, or more than one"),
         ({"y": [None] * 3}, "the outcome of no sample is known"),
+        ({"y": [0, 1, 1], "groups": [None] * 3}, "the patient of no sample"),
+        ({"y": [0, 1, None], "groups": [None, None, "p"]}, "the patient of no sample"),
         ({"y": [0, 1, 1], "covariates": {"age": ["old", 3, 4]}}, "'old' in column 'age'"),
     ],
 )
@@ -929,7 +1002,16 @@ def test_notes_count_samples_and_do_not_name_them(y: pd.Series) -> None:
         for n in score(few, panel="liver", reference=small).notes
     )
     found = validate("liver", few, y, reference=small, resamples=RESAMPLES)
-    assert "fitness not checked in some samples (`mirrisk score` names them)" in found.notes
+    (told,) = (note for note in found.notes if note.startswith("fitness not checked in"))
+    assert told.startswith("fitness not checked in all samples: fewer than 50 expressed miRNAs")
+
+
+def test_notes_of_cross_fitted_parts_are_told_once_with_the_samples_of_all(y: pd.Series) -> None:
+    few = log2_table(N, 3, others=20)
+    found = validate("liver", few, y, resamples=RESAMPLES)
+    (told,) = (note for note in found.notes if note.startswith("fitness not checked in"))
+    assert told.startswith("fitness not checked in all samples: ")
+    assert "reference cross-fitted" in told
 
 
 def test_groups_with_both_outcomes_cannot_be_permuted(
@@ -950,3 +1032,10 @@ def test_tables_hold_what_comes_in_rows(against_other: Validation) -> None:
     assert list(tables["flags"]["flag"]) == list(binary.ORDER)
     assert tables["flags"]["n"].sum() == N
     assert tables["members"]["auc_low"].notna().all()
+    cutoffs, figures = tables["cutoffs"], against_other.figures
+    assert isinstance(figures, binary.BinaryFigures)
+    targets = ["high", "not low", "sensitivity 0.9", "specificity 0.9"]
+    assert cutoffs["target"].tolist() == targets
+    assert cutoffs["value"].isna().tolist() == [True, True, False, False]
+    assert cutoffs["value"].tolist()[2:] == [each.value for each in figures.cutoffs]
+    assert cutoffs["sensitivity"][0] == figures.flags.high.sensitivity.estimate

@@ -195,6 +195,16 @@ def test_harrells_c_of_copies_has_the_limits_of_the_patients() -> None:
     assert twice.high - twice.low >= 0.97 * (alone.high - alone.low)
 
 
+def test_whatever_competes_keeps_its_patient_without_the_event_for_ever() -> None:
+    risk, time = np.array([1.0, 3.0, 2.0, 4.0]), np.array([5.0, 1.0, 2.0, 3.0])
+    # Those who died (code 2 or 3) at 1 and 3 are pairs with the event at 5; so is nobody else.
+    for first, second in ((2, 2), (2, 3), (3, 2)):
+        found = harrell_of_patients(
+            FollowUp(time, np.array([1, first, 0, second])), -risk, np.arange(4)
+        )
+        assert found.estimate == 1
+
+
 def test_a_perfect_c_of_ten_events_is_not_taken_for_certain() -> None:
     time, event = np.arange(1.0, 21.0), np.repeat([1, 0], 10)
     found = harrell_of_patients(FollowUp(time, event), -time, np.arange(20))

@@ -5,8 +5,9 @@
 
 On two levels, with numpy, pandas, scipy and scikit-learn alone. First, from the scores, flags,
 folds and random panels per patient in FILE.npz, with outcomes read anew from the labels: all
-figures, to 1e-9. Second, from raw counts and the signature files: the scores themselves, in the
-same folds, for every panel and cohort (tools/check_scores.py). Exits with 1 where anything differs.
+figures, to 1e-9, but for the counts of stem-loops and the reasons for which tumours were not
+scored. Second, from raw counts and the signature files: the scores themselves, in the same folds,
+for every panel and cohort (tools/check_scores.py). Exits with 1 where anything differs.
 """
 
 from __future__ import annotations
@@ -102,12 +103,24 @@ class Patients:
         return pathological | clinical
 
 
-def check_cohort(printed: dict[str, Any], scores: Any, seen: Differences) -> None:
-    """Check who was scored, and how percentiles lie."""
+def check_cohort(
+    printed: dict[str, Any], patients: Patients, scores: Any, seen: Differences
+) -> None:
+    """Check who was scored, what is known of them, and how percentiles lie."""
     score = scores[f"{printed['cohort']}/score"]
-    where = printed["cohort"]
-    seen.number(f"{where}, tumours", printed["primary_tumours"], len(score))
-    seen.number(f"{where}, scored", printed["scored"], int(np.isfinite(score).sum()))
+    where, scored, labels = printed["cohort"], np.isfinite(score), patients.labels
+    alive = labels["os_event"] == 0
+    own = {
+        "primary_tumours": len(score),
+        "scored": int(scored.sum()),
+        "median_follow_up_days": float(np.nanmedian(labels["os_days"][alive])),
+        "clinical_unknown": int(np.isnan(patients.clinical[scored]).sum()),
+        "metastatic_at_diagnosis": int(patients.metastatic.sum()),
+    }
+    for name, value in own.items():
+        seen.number(f"{where}, {name}", printed[name], value)
+    for machine, count in printed["sequencers"].items():
+        seen.number(f"{where}, {machine}", count, int((labels["sequencer"] == machine).sum()))
     percentiles(where, printed["percentiles"], score[np.isfinite(score)], seen)
 
 
@@ -115,6 +128,8 @@ def percentiles(where: str, printed: dict[str, Any], score: FloatArray, seen: Di
     """Check the place of scores in the reference."""
     places = stats.norm.cdf(score)
     n = len(places)
+    seen.number(f"{where}, percentiles", printed["n"], n)
+    seen.number(f"{where}, mean percentile", printed["mean"], float(places.mean()))
     above, below = int((places > 0.9).sum()), int((places < 0.1).sum())
     seen.limits(f"{where}, above the 90th", printed["above_90th"], statistics.share(above, n))
     seen.limits(f"{where}, below the 10th", printed["below_10th"], statistics.share(below, n))
@@ -134,6 +149,8 @@ def check_endpoint(
     y, score = outcome[kept], everyone[kept]
     seen.number(f"{where}, n", printed["n"], len(y))
     seen.number(f"{where}, events", printed["events"], int(y.sum()))
+    lost = int(outcome[~kept].sum())
+    seen.number(f"{where}, events not scored", printed["events_not_scored"], lost)
     seen.limits(f"{where}, AUC", printed["auc"], statistics.auc(y, score))
     rows = scores[f"{cohort}/random"][:, kept]
     tests = stats.mannwhitneyu(rows[:, y == 1], rows[:, y == 0], axis=1, method="asymptotic")
@@ -142,18 +159,34 @@ def check_endpoint(
     percentiles(f"{where}, non-events", printed["percentiles_of_non_events"], score[y == 0], seen)
     flags(where, printed["flags"], outcome, scores[f"{cohort}/flag"], seen)
     stage(where, printed, y, score, patients.clinical[kept], scores, seen)
-    rest = printed["without_metastatic"]
-    if rest:
+    if printed["without_metastatic"]:
         some = kept & ~patients.metastatic
-        seen.limits(
-            f"{where}, without M1", rest["auc"], statistics.auc(outcome[some], everyone[some])
+        told, values = printed["without_metastatic"], patients.clinical[some]
+        without_metastatic(
+            f"{where}, without M1", told, outcome[some], everyone[some], values, seen
         )
-    same = printed["within_sequencer"]
-    if same:
+    if printed["within_sequencer"]:
         machine = patients.labels["sequencer"].to_numpy()[kept]
         own = statistics.auc_within(y, score, machine)
-        seen.number(f"{where}, within a sequencer", same["estimate"], own)
+        seen.limits(f"{where}, within a sequencer", printed["within_sequencer"], own)
     members(where, printed["members"], y, score, kept, cohort, scores, seen)
+
+
+def without_metastatic(
+    where: str,
+    printed: dict[str, Any],
+    y: FloatArray,
+    score: FloatArray,
+    values: FloatArray,
+    seen: Differences,
+) -> None:
+    """Check the figures of those without metastases at diagnosis."""
+    known = np.isfinite(values)
+    seen.number(f"{where}, n", printed["n"], len(y))
+    seen.number(f"{where}, events", printed["events"], int(y.sum()))
+    seen.limits(where, printed["auc"], statistics.auc(y, score))
+    alone = statistics.auc(y[known], values[known])
+    seen.limits(f"{where}, stage", printed["clinical_alone"], alone)
 
 
 def random_panels(
@@ -183,6 +216,7 @@ def flags(
         "specificity": (~positive & ~y, ~y),
         "ppv": (positive & y, positive),
         "npv": (~positive & ~y, ~positive),
+        "sensitivity_of_not_low": ((flag[scored] != "low") & y, y),
     }
     for name, (hit, of) in counts.items():
         own = statistics.share(int(hit.sum()), int(of.sum()))
@@ -201,12 +235,14 @@ def stage(
     """Check stage or Gleason alone, and the models with it."""
     told, known = printed["clinical"], np.isfinite(values)
     seen.number(f"{where}, stage known", told["known"], int(known.sum()))
+    seen.number(f"{where}, stage known, events", told["events_known"], int(y[known].sum()))
     seen.limits(f"{where}, stage", told["alone"], statistics.auc(y[known], values[known]))
     apart = statistics.auc_difference(y[known], score[known], values[known])
     seen.limits(f"{where}, panel less stage", told["panel_less_clinical"], apart)
     models = told["models"]
     if models is None:
         return
+    seen.number(f"{where}, imputed", models["imputed"], int((~known).sum()))
     assignment = scores[f"{printed['cohort']}/folds/{printed['endpoint']}"]
     columns = {
         "clinical": values[:, None],
@@ -242,6 +278,7 @@ def members(
             seen.limits(f"{where}, {told['member']}", told["auc"], own)
         if told["influence"] is not None:
             rest = statistics.auc(y, without[:, at])[0]
+            seen.number(f"{where}, without {told['member']}", told["auc_without"], rest)
             seen.number(f"{where}, {told['member']}, influence", told["influence"], whole - rest)
 
 
@@ -257,6 +294,8 @@ def check_follow_up(
     time, event, score = time[kept], event[kept], everyone[kept]
     seen.number(f"{where}, n", printed["n"], len(time))
     seen.number(f"{where}, events", printed["events"], int(event.sum()))
+    unusable = int((np.isfinite(everyone) & ~usable).sum())
+    seen.number(f"{where}, time unusable", printed["time_unusable"], unusable)
     own = statistics.harrell(time, event, score)
     seen.limits(f"{where}, C", printed["c"], own)
     rows = scores[f"{cohort}/random"][:, kept]
@@ -264,6 +303,7 @@ def check_follow_up(
     values = patients.clinical[kept]
     known = np.isfinite(values)
     alone = statistics.harrell(time[known], event[known], values[known])
+    seen.number(f"{where}, stage known", printed["clinical"]["known"], int(known.sum()))
     seen.limits(f"{where}, stage", printed["clinical"]["alone"], alone)
 
 
@@ -306,7 +346,7 @@ def check_figures(printed: dict[str, Any], folder: Path, scores: Any) -> Differe
         each["cohort"]: Patients(folder, each["cohort"], scores) for each in printed["cohorts"]
     }
     for each in printed["cohorts"]:
-        check_cohort(each, scores, seen)
+        check_cohort(each, patients[each["cohort"]], scores, seen)
     for each in printed["endpoints"]:
         check_endpoint(each, patients[each["cohort"]], scores, seen)
     for each in printed["follow_up"]:

@@ -94,10 +94,23 @@ def share(count: int, of: int) -> Limits:
     return Limits(count / of, float(interval.low), float(interval.high))
 
 
-def auc_within(y: FloatArray, risk: FloatArray, groups: Any) -> float:
-    """Return the AUC over pairs of the same group."""
+def auc_within(y: FloatArray, risk: FloatArray, groups: Any) -> Limits:
+    """Return the AUC over pairs of the same group, with its score interval.
+
+    Of those alone who are in a pair; the variance is that of their shares of pairs won around the
+    AUC of all pairs.
+    """
     same = groups[y == 1][:, None] == groups[y == 0][None, :]
-    return float(wins(y, risk)[same].mean())
+    won = wins(y, risk) * same
+    area = float(won.sum() / same.sum())
+    variance, sizes = 0.0, []
+    for axis in (1, 0):
+        paired = same.sum(axis=axis)
+        placed = won.sum(axis=axis)[paired > 0] / paired[paired > 0]
+        m = len(placed)
+        variance += float(np.sum((placed - area) ** 2)) / (m * (m - 1))
+        sizes.append(m)
+    return score_limits(area, variance, *sizes)
 
 
 # -- models with covariates -------------------------------------------------------------------
@@ -179,7 +192,10 @@ def repeated_difference(
 
 
 def harrell(time: FloatArray, event: FloatArray, risk: FloatArray) -> Limits:
-    """Return Harrell's C over all pairs, with the infinitesimal jackknife's normal limits."""
+    """Return Harrell's C over all pairs, with the infinitesimal jackknife's limits.
+
+    Symmetric on the logit scale, by the t distribution with a degree of freedom less than events.
+    """
     earlier = (event == 1)[:, None] & (
         (time[:, None] < time[None, :]) | ((time[:, None] == time[None, :]) & (event == 0)[None, :])
     )
@@ -187,4 +203,7 @@ def harrell(time: FloatArray, event: FloatArray, risk: FloatArray) -> Limits:
     won = earlier * right
     index = won.sum() / earlier.sum()
     mine = (won.sum(axis=0) + won.sum(axis=1)) - index * (earlier.sum(axis=0) + earlier.sum(axis=1))
-    return normal_limits(float(index), float(np.sum((mine / earlier.sum()) ** 2)))
+    variance = np.sum((mine / earlier.sum()) ** 2) * len(time) / (len(time) - 1)
+    half = stats.t.ppf(0.975, event.sum() - 1) * math.sqrt(variance) / (index * (1 - index))
+    low, high = (float(special.expit(special.logit(index) + side * half)) for side in (-1, 1))
+    return Limits(float(index), low, high)

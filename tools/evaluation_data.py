@@ -55,15 +55,7 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An outcome of two classes."""
-
-    name: str
-    words: str
-
-
-@dataclass(frozen=True)
-class FollowedEndpoint:
-    """A time to an event."""
+    """An outcome of two classes, or a time to an event."""
 
     name: str
     words: str
@@ -88,15 +80,15 @@ BINARY = {
 }
 
 FOLLOWED = {
-    "time_to_bcr": FollowedEndpoint(
+    "time_to_bcr": Endpoint(
         "time to biochemical recurrence", "days to it, or to the last follow-up"
     ),
-    "time_to_progression": FollowedEndpoint(
+    "time_to_progression": Endpoint(
         "time to progression",
         "days to the first new tumour event; deaths, and patients whose only event is a new "
         "primary tumour, end the follow-up",
     ),
-    "time_to_death": FollowedEndpoint("time to death", "days to death of any cause"),
+    "time_to_death": Endpoint("time to death", "days to death of any cause"),
 }
 
 

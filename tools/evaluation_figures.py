@@ -18,15 +18,17 @@ from mirrisk.tables import as_expression
 from mirrisk.validation.binary import flags_of
 from mirrisk.validation.calibration import calibration_of_percentiles
 from mirrisk.validation.clinical_models import compare_with_covariates
-from mirrisk.validation.concordance import harrell_c
 from mirrisk.validation.crossfit import cross_fitted, deal
 from mirrisk.validation.discrimination import auc_interval, auc_of_rows, delong_test
+from mirrisk.validation.follow_up import FollowUp
 from mirrisk.validation.parts import member_figures, within_sites
+from mirrisk.validation.time_to_event import harrell_of_patients
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mirrisk.validation.crossfit import Judged
+    from mirrisk.validation.interval import Interval
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
@@ -294,10 +296,7 @@ def _within_sequencer(it: Evaluated, y: FloatArray, score: FloatArray) -> dict[s
 
 
 def _members(it: Evaluated, y: FloatArray, score: FloatArray) -> list[dict[str, Any]]:
-    judged = it.judged.take(it.scored)
-    found = member_figures(
-        y, score, judged.members, judged.directions, judged.levels, judged.without, None
-    )
+    found = member_figures(y, score, it.judged.take(it.scored), None)
     return [
         {
             "member": each.member,
@@ -322,10 +321,10 @@ def followed_figures(
     """Tell how well the panel orders patients by their time to an event."""
     usable = it.scored & ~np.isnan(time)
     time, event, score = time[usable], event[usable], it.score[usable]
-    found = harrell_c(time, event, score).estimate
-    own = _interval(found.value, found.low, found.high)
+    found = _concordance(time, event, score)
+    own = _interval(found.estimate, found.low, found.high)
     known = ~np.isnan(it.clinical[usable])
-    alone = harrell_c(time[known], event[known], it.clinical[usable][known]).estimate
+    alone = _concordance(time[known], event[known], it.clinical[usable][known])
     return {
         "cohort": it.cohort.name,
         "panel": it.panel.id,
@@ -336,18 +335,22 @@ def followed_figures(
         "c": own,
         "verdict": verdict(own),
         "random": _against_random(
-            concordance_of_rows(time, event, it.random[0][:, usable]), found.value
+            concordance_of_rows(time, event, it.random[0][:, usable]), found.estimate
         ),
         "clinical": {
             "name": it.clinical_name,
             "known": int(known.sum()),
-            "alone": _interval(alone.value, alone.low, alone.high),
+            "alone": _interval(alone.estimate, alone.low, alone.high),
         },
     }
 
 
+def _concordance(time: FloatArray, event: FloatArray, risk: FloatArray) -> Interval:
+    return harrell_of_patients(FollowUp(time, event.astype(np.intp)), risk, np.arange(len(time)))
+
+
 def concordance_of_rows(time: FloatArray, event: FloatArray, risks: FloatArray) -> FloatArray:
-    """Return Harrell's C of each row of risks, as `harrell_c` counts pairs."""
+    """Return Harrell's C of each row of risks, as `harrell_of_patients` counts pairs."""
     won, pairs = np.zeros(len(risks)), 0
     for case in np.flatnonzero(event == 1):
         later = (time > time[case]) | ((time == time[case]) & (event == 0))

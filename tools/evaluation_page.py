@@ -32,8 +32,7 @@ WHAT_IT_CANNOT_TELL = """\
 - Metastases at diagnosis need no prediction; figures without them stand below. They define stage
   IV, which flatters stage.
 - The endpoints with few events tell little, whatever their verdict: an interval of 0.55 to 0.90
-  holds a useless marker and a good one. Intervals of Harrell's C are normal ones, which are too
-  short with few events.
+  holds a useless marker and a good one.
 - Stem-loops stand for mature miRNAs. Members that the libraries are too shallow to show, or whose
   arm a stem-loop does not tell, had no chance.
 - The literature behind a panel may rest, in part, on TCGA itself: whether a primary study used
@@ -49,8 +48,9 @@ python tools/evaluate_panels.py FOLDER --scores scores.npz
 python tools/check_evaluation.py FOLDER --scores scores.npz
 ```
 
-The second recomputes the figures from `scores.npz` without mirrisk, to 1e-9, and the scores from
-raw counts and the signature files. Keep `scores.npz` out of the project: it holds values of single
+The second recomputes the figures from `scores.npz` without mirrisk, to 1e-9, but for the counts of
+stem-loops and the reasons for which tumours were not scored; and the scores from raw counts and the
+signature files. Keep `scores.npz` out of the project: it holds values of single
 patients. `mirrisk validate` does the same for your cohort; it deals patients by their outcome, so
 that its AUC of these cohorts may differ a little from this page.
 """
@@ -228,7 +228,9 @@ def _definitions(result: Row) -> str:
     verdict = (
         '*Verdict* is a rule: the interval above 0.5 reads "better than chance", one that holds '
         '0.5 "not told from chance", one below it "worse than chance". With fewer than 10 events '
-        "their number is said again.\n"
+        "their number is said again. Intervals of the AUC and of Harrell's C are those of `mirrisk "
+        "validate`; how often they hold the truth in small cohorts is measured in "
+        "[validation.md](validation.md).\n"
     )
     title = "## Endpoints, and what they are held against\n"
     return "\n".join([title, *endpoints, "", cells, clinic, random, verdict])

@@ -102,8 +102,8 @@ def _fold(
 ) -> FoldScores:
     columns = [reference.position[key] for key in keys]
     here = reference.measure(expression.take(rows))
-    learned = reference.normal_scores(reference.measure(rest).values, columns)
-    z = reference.normal_scores(here.values, columns)
+    learned = reference.measure(rest).normal_scores(columns)
+    z = here.normal_scores(columns)
     mean = reference.mean[columns]
     return FoldScores(rows, np.where(here.too_shallow[:, columns], np.nan, z), learned - mean, mean)
 

@@ -47,7 +47,7 @@ def summary(result: Row) -> str:
                 [
                     "",
                     "",
-                    f"... without {each['events'] - rest['events']} who were M1 at diagnosis",
+                    f"... without {each['n'] - rest['n']} who were M1 at diagnosis",
                     f"{rest['n']} / {rest['events']}",
                     _interval(rest["auc"]),
                     "",
@@ -181,7 +181,7 @@ def added(result: Row) -> str:
         "## What the panels add to stage or Gleason\n\n"
         "First the difference of the two AUCs as they are (paired DeLong, among those with a known "
         f"stage). Then logistic models in {about['repeats']} x {about['folds']}-fold "
-        "cross-validation (fewer folds with fewer events), compared within folds; an unknown stage "
+        "cross-validation, compared within folds; an unknown stage "
         "is the mean of the training folds, and counted. These models are free to use a score in "
         "the direction that the panel does not claim: a gain where the AUC above is below 0.5 "
         "would not speak for the panel. No model was fitted on fewer than "

@@ -1,10 +1,12 @@
 """Measure what fitting is worth: on TCGA's prostate cohort, on planted truths, on random labels.
 
     python tools/measure_fitting.py recurrence FOLDER [--repeats 10]
+    python tools/measure_fitting.py tissue FOLDER
     python tools/measure_fitting.py planted [--seeds 10]
     python tools/measure_fitting.py random [--seeds 50]
+    python tools/measure_fitting.py closed_test [--seeds 2000]
 
-FOLDER/data holds tcga_prad_counts.csv.gz and tcga_prad_labels.csv.
+FOLDER/data holds tcga_prad_counts.csv.gz and tcga_prad_labels.csv; for tissue the same of brca.
 """
 
 from __future__ import annotations
@@ -16,12 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+import mirrisk
 from mirrisk.alignment import reference_key
+from mirrisk.errors import MismatchError
 from mirrisk.estimators import PanelScorer
 from mirrisk.fitting import PanelClassifier
+from mirrisk.fitting.closed_test import closed_test
+from mirrisk.fitting.penalties import threads
 from mirrisk.reference import Reference
 from mirrisk.signatures import load_signature
 from mirrisk.simulate import cohort
@@ -51,9 +58,8 @@ class CuratedScore(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 def recurrence(folder: Path, repeats: int, jobs: int) -> pd.DataFrame:
     """Compare curated panel, constrained refit and all miRNAs in the same folds."""
-    counts = pd.read_csv(folder / "data/tcga_prad_counts.csv.gz", index_col=0)
-    labels = pd.read_csv(folder / "data/tcga_prad_labels.csv", index_col=0).loc[counts.index]
-    known = (labels["sample_type"] == "primary") & labels["bcr_event"].notna()
+    counts, labels = _primary(folder, "prad")
+    known = labels["bcr_event"].notna()
     X, y = counts[known.to_numpy()], labels.loc[known, "bcr_event"].astype(int).to_numpy()
     quiet: dict[str, Any] = {"unit": "counts", "audit": False, "quiet": True, "repeats": 1}
     models = {
@@ -79,6 +85,63 @@ def recurrence(folder: Path, repeats: int, jobs: int) -> pd.DataFrame:
             "failed fits": len(found.failures),
         }
         print(name, rows[name], flush=True)
+    return pd.DataFrame(rows).T
+
+
+def _primary(folder: Path, cohort_name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the primary tumours of a TCGA cohort, and their labels."""
+    counts = pd.read_csv(folder / f"data/tcga_{cohort_name}_counts.csv.gz", index_col=0)
+    labels = pd.read_csv(folder / f"data/tcga_{cohort_name}_labels.csv", index_col=0)
+    labels = labels.loc[counts.index]
+    primary = labels["sample_type"] == "primary"
+    return counts[primary.to_numpy()], labels[primary]
+
+
+def tissue(folder: Path) -> pd.DataFrame:
+    """Score the other half of the prostate tumours, and breast tumours, on one half's panel."""
+    counts, labels = _primary(folder, "prad")
+    known = labels["bcr_event"].notna().to_numpy()
+    counts, y = counts[known], labels.loc[known, "bcr_event"].astype(int)
+    model = PanelClassifier(PANEL, unit="counts", audit=False, quiet=True)
+    panel = model.fit(counts.iloc[::2], y.iloc[::2].to_numpy()).export(
+        id="half", title="Half of a cohort", endpoint="recurrence", cohort="half of TCGA-PRAD"
+    )
+    breast, _ = _primary(folder, "brca")
+    rows = {}
+    for name, table in (("prostate", counts.iloc[1::2]), ("breast", breast)):
+        found = mirrisk.score(table, panel=panel, unit="counts").scores
+        rows[name] = {
+            "fitted to": len(counts.iloc[::2]),
+            "scored": len(found),
+            "refused": int(found["score"].isna().sum()),
+        }
+    return pd.DataFrame(rows).T
+
+
+def level_of_closed_test(seeds: int, n: int = 60, events: int = 20) -> pd.DataFrame:
+    """Count how often the closed test gives a true model up, for a nominal 5%.
+
+    Normal predictors, each with a log odds ratio of 0.3; the intercept is such that the events are
+    as many as they are to be, on average.
+    """
+    rows = {}
+    for coefficients, size in ((15, n), (5, n), (2, n), (5, 150), (15, 450)):
+        given_up, failed = 0, 0
+        for seed in range(seeds):
+            rng = np.random.default_rng(seed)
+            X = rng.standard_normal((size, coefficients))
+            eta = 0.3 * X.sum(axis=1)
+            log_odds = eta + brentq(lambda at, eta=eta: expit(eta + at).mean() - events / n, -9, 9)
+            y = (rng.random(size) < expit(log_odds)).astype(int)
+            try:
+                given_up += closed_test(log_odds, X, y).chosen != "original"
+            except MismatchError:  # separated
+                failed += 1
+        rows[f"{size} patients, {size * events // n} events, {coefficients} coefficients"] = {
+            "events per coefficient": size * events / n / coefficients,
+            "given up": given_up / (seeds - failed),
+            "not fitted": failed / seeds,
+        }
     return pd.DataFrame(rows).T
 
 
@@ -153,12 +216,14 @@ def random_labels(seeds: int, jobs: int) -> pd.DataFrame:
                 model, X, np.tile(y, copies), groups=groups, repeats=1, seed=seed, n_jobs=jobs
             )
             aucs.append(found.auc.estimate)
+        low, high = np.quantile(aucs, [0.025, 0.975])
         mean, error = np.mean(aucs), np.std(aucs, ddof=1) / np.sqrt(seeds)
         rows[name] = {
             "seeds": seeds,
             "mean AUC": mean,
             "95% low": mean - 1.96 * error,
             "95% high": mean + 1.96 * error,
+            "of 95 in 100 cohorts": f"{low:.2f} to {high:.2f}",
         }
         print(name, rows[name], flush=True)
     return pd.DataFrame(rows).T
@@ -167,7 +232,9 @@ def random_labels(seeds: int, jobs: int) -> pd.DataFrame:
 def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("what", choices=["recurrence", "planted", "random"])
+    parser.add_argument(
+        "what", choices=["recurrence", "tissue", "planted", "random", "closed_test"]
+    )
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=10)
@@ -176,6 +243,11 @@ def main() -> None:
     warnings.simplefilter("ignore")
     if arguments.what == "recurrence":
         table = recurrence(arguments.folder, arguments.repeats, arguments.jobs)
+    elif arguments.what == "tissue":
+        table = tissue(arguments.folder)
+    elif arguments.what == "closed_test":
+        with threads().limit(limits=1):
+            table = level_of_closed_test(arguments.seeds)
     elif arguments.what == "planted":
         table = planted(arguments.seeds)
     else:

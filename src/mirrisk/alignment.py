@@ -43,6 +43,12 @@ class Slot:
         Its name; empty for a clinical covariate.
     key : str
         The column of the reference that it reads.
+    status : str
+        Whether its value takes part, or why not.
+    why : str
+        The detail behind a status of ``missing`` or ``below_detection``.
+    matched : str
+        The table's columns that it reads, as they are headed there.
     weight : float
         Its signed share in the score, 0 where it has none.
     share : float
@@ -67,7 +73,15 @@ class Slot:
 
 @dataclass(frozen=True)
 class Alignment:
-    """A panel laid over a table and a reference: one slot per mature miRNA, in panel order."""
+    """A panel laid over a table and a reference.
+
+    Attributes
+    ----------
+    panel : Panel or FittedPanel
+    specimen : {"tissue", "serum", "ev"}
+    slots : tuple of Slot
+        One per mature miRNA, in panel order, then one per clinical covariate of a fitted panel.
+    """
 
     panel: AnyPanel
     specimen: Specimen

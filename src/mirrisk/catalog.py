@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mirrisk.errors import NotFoundError
 from mirrisk.panel import Panel
 from mirrisk.signatures import each_once, load_signature
 
@@ -38,17 +39,20 @@ def load_panel(panel: PanelLike) -> Panel | FittedPanel:
     >>> load_panel("prostate").cancer
     'prostate'
     """
-    if isinstance(panel, str | Path) and Path(panel).suffix != ".json":
-        return load_signature(panel)
     if isinstance(panel, Panel):
         return panel
+    if isinstance(panel, str | Path) and Path(panel).suffix != ".json":
+        return load_signature(panel)
     from mirrisk.model import FittedPanel  # panels of the literature need no numpy
 
     if isinstance(panel, FittedPanel):
         return panel
-    if isinstance(panel, str | Path):
-        return FittedPanel.load(panel)
-    return load_signature(panel)
+    if not isinstance(panel, str | Path):
+        raise NotFoundError(
+            f"no panel can be loaded from {panel!r}",
+            expected="an id, the path of a signature file or of a fitted panel, or a panel itself",
+        )
+    return FittedPanel.load(panel)
 
 
 def load_panels(panels: PanelLike | Iterable[PanelLike]) -> tuple[Panel | FittedPanel, ...]:

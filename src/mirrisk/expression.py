@@ -385,20 +385,8 @@ class Expression:
         if not bad.any():
             return
         row, column = (int(part) for part in np.argwhere(bad)[0])
-        value = cells[row, column]
-        kind = "negative value" if lowest == 0 else "impossible value"
-        if not np.isfinite(value):
-            kind = "infinite value"
-        others = int(bad.sum()) - 1
-        more = f" (and {others} more such cell{'s' * (others > 1)})" if others else ""
-        limits = "zero or more" if lowest == 0 else f"from {lowest:g} to {highest:g}"
-        raise InvalidExpressionError(
-            f"{kind} {value:g}{more}",
-            where=f"sample {self.samples[row]!r}, column {self.features[columns[column]]!r}",
-            expected=f"finite {self.unit}, {limits}",
-            remedy="correct the cell, leave it empty if it was not measured, "
-            "or state the table's real unit",
-        )
+        value, feature = cells[row, column], self.features[columns[column]]
+        raise impossible(value, self.unit, self.samples[row], feature, int(bad.sum()) - 1)
 
 
 def require_mirnas(index: FeatureIndex) -> None:
@@ -448,14 +436,38 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(told)
 
 
+def impossible(
+    value: float, unit: Unit, sample: str, feature: str, others: int = 0
+) -> InvalidExpressionError:
+    """Say that a cell, and so many others, hold what the unit cannot."""
+    lowest, highest = LIMITS[unit]
+    kind = "negative value" if lowest == 0 else "impossible value"
+    if not np.isfinite(value):
+        kind = "infinite value"
+    more = f" (and {others} more such cell{'s' * (others > 1)})" if others else ""
+    limits = "zero or more" if lowest == 0 else f"from {lowest:g} to {highest:g}"
+    return InvalidExpressionError(
+        f"{kind} {value:g}{more}",
+        where=f"sample {sample!r}, column {feature!r}",
+        expected=f"finite {unit}, {limits}",
+        remedy="correct the cell, leave it empty if it was not measured, "
+        "or state the table's real unit",
+    )
+
+
 def refuse_repeats(names: Sequence[str], what: str, remedy: str) -> None:
     """Refuse names that occur more than once, listing them."""
     if len(set(names)) == len(names):
         return
     seen: set[str] = set()
     repeated = list(dict.fromkeys(name for name in names if name in seen or seen.add(name)))  # type: ignore[func-returns-value]
-    raise InvalidExpressionError(
-        f"{what} names occur more than once: {', '.join(map(repr, repeated))}",
+    raise repeated_names(repeated, what, remedy)
+
+
+def repeated_names(names: Sequence[str], what: str, remedy: str) -> InvalidExpressionError:
+    """Say which names occur more than once."""
+    return InvalidExpressionError(
+        f"{what} names occur more than once: {', '.join(map(repr, names))}",
         expected=f"one {what} per name",
         remedy=remedy,
     )

@@ -14,6 +14,7 @@ widens it. Features that are merely missing belong to both.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -73,6 +74,13 @@ class Composite:
     n_reference: int
     cutoffs: tuple[float, float]
     knowable: BoolArray
+
+    @cached_property
+    def by_member(self) -> tuple[IntArray, IntArray]:
+        """The features in the order of their members, and where each member begins there."""
+        order = np.argsort(self.members, kind="stable")
+        starts = np.searchsorted(self.members[order], range(int(self.members.max()) + 1))
+        return order, starts
 
     def without(self, member: int) -> Composite:
         """Return the panel less one member, whose features get no weight."""
@@ -178,14 +186,13 @@ def fragile_members(
     """
     measured = visible & ~np.isnan(z)
     centred = np.where(measured, z - panel.mean, 0.0)
-    order = np.argsort(panel.members, kind="stable")
-    starts = np.searchsorted(panel.members[order], range(int(panel.members.max()) + 1))
+    order, starts = panel.by_member
     present = np.logical_or.reduceat(measured[:, order], starts, axis=1)
     # Nothing of the panel is left to be estimated: the common case, and the quick one.
     plain = (measured | ~visible | (panel.weights == 0)).all(axis=1)
     fragile = np.zeros_like(present)
     for rows, flags_of in ((plain, _flags_by_subtraction), (~plain, _flags_member_by_member)):
-        if rows.any():
+        if present.shape[1] > 1 and rows.any():
             patterns = _Patterns(measured[rows], visible[rows])
             fragile[rows] = flags_of(centred[rows], patterns, panel) != flag[rows, None]
     fragile &= np.array([panel.without(m).weights.any() for m in range(present.shape[1])])
@@ -199,14 +206,15 @@ def _flags_by_subtraction(centred: FloatArray, patterns: _Patterns, panel: Compo
 
     A member is taken out of the sum: nothing that is left depends on it.
     """
-    order = np.argsort(panel.members, kind="stable")
-    names = range(int(panel.members.max()) + 1)
-    starts = np.searchsorted(panel.members[order], names)
+    order, starts = panel.by_member
     terms = centred * panel.weights  # 0 where not visible
     of_member = np.add.reduceat(take_columns(terms, order), starts, axis=1)
     without = row_sums(terms)[:, None] - of_member
     total = np.stack(
-        [variances(patterns.visible * panel.without(m).weights, panel.covariance) for m in names],
+        [
+            variances(patterns.visible * panel.without(m).weights, panel.covariance)
+            for m in range(len(starts))
+        ],
         axis=1,
     )
     expected = without / patterns.spread(np.sqrt(total))
@@ -217,7 +225,7 @@ def _flags_by_subtraction(centred: FloatArray, patterns: _Patterns, panel: Compo
 def _flags_member_by_member(centred: FloatArray, patterns: _Patterns, panel: Composite) -> IntArray:
     """Return each sample's flag without each member, where something has to be estimated."""
     found = []
-    for member in range(int(panel.members.max()) + 1):
+    for member in range(len(panel.by_member[1])):
         given = _given_measured(centred, patterns, panel.without(member), patterns.visible)
         found.append(_flags(*given, panel.cutoffs))
     return np.stack(found, axis=1)
@@ -230,10 +238,15 @@ class _Patterns:
     """
 
     def __init__(self, measured: BoolArray, visible: BoolArray) -> None:
-        packed = np.packbits(np.concatenate([measured, visible], axis=1), axis=1)
+        both = np.concatenate([measured, visible], axis=1)
+        if len(both) and (both == both[0]).all():  # the usual table: nothing to sort
+            self.measured, self.visible = measured[:1], visible[:1]
+            self.of_sample: IntArray = np.zeros(len(both), dtype=np.intp)
+            return
+        packed = np.packbits(both, axis=1)
         _, first, of_sample = np.unique(packed, axis=0, return_index=True, return_inverse=True)
         self.measured, self.visible = measured[first], visible[first]
-        self.of_sample: IntArray = of_sample.reshape(-1)
+        self.of_sample = of_sample.reshape(-1)
 
     def spread(self, per_pattern: FloatArray) -> FloatArray:
         """Give each sample its pattern's value."""

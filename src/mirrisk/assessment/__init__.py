@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from scipy.special import ndtr
 
 from mirrisk.assessment.distributed import (
     LazyAssessment,
     is_dask,
     refuse_cohort,
+    refuse_feature_names,
     score_partitions,
 )
 from mirrisk.catalog import PanelLike, load_panels
@@ -22,12 +26,13 @@ from mirrisk.errors import (
 from mirrisk.explain import Explanation, explain
 from mirrisk.expression import check_share
 from mirrisk.model import FittedPanel
+from mirrisk.notes import Note
 from mirrisk.output import write_csv
 from mirrisk.panel import Panel, shipped_panels
 from mirrisk.reference import COHORT, Reference, shipped_references
 from mirrisk.result import PanelResult, score_panel
 from mirrisk.result.columns import frame_of
-from mirrisk.scoring import FLAGS, MIN_COVERAGE
+from mirrisk.scoring import CUTOFFS, FLAGS, MIN_COVERAGE
 from mirrisk.tables import as_expression
 from mirrisk.tables.assembly import Reading
 from mirrisk.tables.clinical import clinical_values
@@ -39,11 +44,15 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mirrisk.expression import Expression, FeatureIndex
+    from mirrisk.expression import Expression
+    from mirrisk.reference.measuring import Measured
     from mirrisk.tables import Duplicates, Orientation
-    from mirrisk.vocabulary import FloatArray, Level, Specimen, Undetermined, Unit
+    from mirrisk.vocabulary import Level, Specimen, Undetermined, Unit
 
 ALL = "all"
+
+OFF = 0.05
+"""So far from a tenth may the shares of a reference's own scores beyond the cutoffs be."""
 
 
 class Assessment:
@@ -230,6 +239,7 @@ def score(
     reassurance. Research use only.
     """
     if is_dask(X):
+        refuse_feature_names(feature_names)
         how = Reading(
             unit,
             level,
@@ -260,22 +270,24 @@ def score(
     if shallow:
         warnings.warn(shallow, MirriskWarning, stacklevel=2)
     wanted = None if panel == ALL else load_panels(panel)
-    if wanted is not None and any(isinstance(one, FittedPanel) for one in wanted):
-        return _score_fitted(expression, wanted, reference, covariates, min_coverage, min_reads)
+    own = fitted_among(wanted or (), reference)
+    if own is not None:
+        return _score_fitted(expression, own, covariates, min_coverage, min_reads)
     if covariates is not None:
         raise MismatchError(
             "clinical covariates for a panel of the literature, which has none",
             remedy="leave covariates out",
         )
     of_literature = None if wanted is None else tuple(p for p in wanted if isinstance(p, Panel))
-    fitted = _reference(reference, expression, of_literature)
-    panels, skipped = (
-        (of_literature, ())
-        if of_literature is not None
-        else _fitting_panels(fitted, expression.index)
-    )
+    fitted = reference_of(reference) or Reference.of_cohort(expression, panels=of_literature)
     measured = fitted.measure(expression)
-    results = tuple(score_panel(p, fitted, measured, min_coverage=min_coverage) for p in panels)
+    skipped: tuple[str, ...] = ()
+    if of_literature is None:
+        results, skipped = _score_what_fits(fitted, measured, min_coverage)
+    else:
+        results = tuple(
+            score_panel(p, fitted, measured, min_coverage=min_coverage) for p in of_literature
+        )
     notes = (
         *expression.notes,
         *depth_notes(expression, min_reads),
@@ -295,31 +307,38 @@ def _score_lazily(
     min_coverage: float,
 ) -> LazyAssessment:
     """Score a Dask data frame, partition by partition, when its rows are asked for."""
-    if not isinstance(reference, Reference) and str(reference) == COHORT:
-        raise refuse_cohort()
-    if not (reference is None or isinstance(reference, Reference)):
-        reference = Reference.load(reference)
+    wanted = None if panel == ALL else load_panels(panel)
+    loaded = None
+    if fitted_among(wanted or (), reference) is None:
+        loaded = reference_of(reference)
+        if loaded is None:
+            raise refuse_cohort()
     options = {
-        "panel": ALL if panel == ALL else load_panels(panel),
-        "reference": reference,
-        "covariates": covariates,
+        "panel": wanted or ALL,
+        "reference": loaded,
+        "covariates": None
+        if covariates is None
+        else covariates.set_axis(covariates.index.map(str)),
         "min_coverage": min_coverage,
         "min_reads": 0,  # who is shallow would be told of the first samples alone
     }
     return score_partitions(X, how, score, options)
 
 
-def _score_fitted(
-    expression: Expression,
-    panels: tuple[Panel | FittedPanel, ...],
-    reference: Reference | str | Path | None,
-    covariates: pd.DataFrame | None,
-    min_coverage: float,
-    min_reads: float,
-) -> Assessment:
-    """Score samples on one fitted panel, against the reference that it carries."""
-    panel = panels[0]
-    if len(panels) > 1 or not isinstance(panel, FittedPanel):
+def fitted_among(
+    panels: Sequence[Panel | FittedPanel], reference: Reference | str | Path | None
+) -> FittedPanel | None:
+    """Return the fitted panel, None among panels of the literature.
+
+    Raises
+    ------
+    MismatchError
+        If it is to be scored with other panels, or against another reference.
+    """
+    fitted = next((panel for panel in panels if isinstance(panel, FittedPanel)), None)
+    if fitted is None:
+        return None
+    if len(panels) > 1:
         raise MismatchError(
             "a fitted panel beside other panels: it brings a reference of its own",
             expected="one fitted panel, or panels of the literature",
@@ -327,9 +346,20 @@ def _score_fitted(
         )
     if reference is not None:
         raise MismatchError(
-            f"a reference for the fitted panel {panel.id!r}, which brings its own",
+            f"a reference for the fitted panel {fitted.id!r}, which brings its own",
             remedy="leave the reference out",
         )
+    return fitted
+
+
+def _score_fitted(
+    expression: Expression,
+    panel: FittedPanel,
+    covariates: pd.DataFrame | None,
+    min_coverage: float,
+    min_reads: float,
+) -> Assessment:
+    """Score samples on one fitted panel, against the reference that it carries."""
     measured = panel.reference.measure(expression)
     clinical, said = clinical_values(
         covariates, [c.name for c in panel.covariates], expression.samples, f"panel {panel.id!r}"
@@ -342,18 +372,23 @@ def _score_fitted(
         *depth_notes(expression, min_reads),
         *measured.notes,
         *said,
-        *_far_covariates(panel, clinical),
+        *panel.far_covariates(clinical, expression.samples),
         *_standing_notes((result,), panel.reference),
         *(f"panel {panel.id}: {caveat}" for caveat in panel.caveats),
     )
     return Assessment((result,), panel.reference, expression, notes)
 
 
-def _reference(
-    reference: Reference | str | Path | None,
-    expression: Expression,
-    panels: tuple[Panel, ...] | None,
-) -> Reference:
+def reference_of(reference: Reference | str | Path | None) -> Reference | None:
+    """Load a reference; None where the table is its own.
+
+    Raises
+    ------
+    InvalidReferenceError
+        If none is named.
+    NotFoundError
+        If there is none of this name.
+    """
     if isinstance(reference, Reference):
         return reference
     if reference is None:
@@ -363,28 +398,23 @@ def _reference(
             remedy="take a shipped reference if your samples were made like it, else fit your own: "
             "mirrisk references fit TABLE --name NAME --out FILE",
         )
-    if str(reference) == COHORT:
-        return Reference.of_cohort(expression, panels=panels)
-    return Reference.load(reference)
+    return None if str(reference) == COHORT else Reference.load(reference)
 
 
-def _fitting_panels(
-    reference: Reference, index: FeatureIndex
-) -> tuple[tuple[Panel, ...], tuple[str, ...]]:
-    """Return the shipped panels that a reference can serve, and why others are left out."""
-    panels, skipped, of_others = [], [], []
+def _score_what_fits(
+    reference: Reference, measured: Measured, min_coverage: float
+) -> tuple[tuple[PanelResult, ...], tuple[str, ...]]:
+    """Score the shipped panels that a reference can serve, and say why others are left out."""
+    results, skipped, of_others = [], [], []
     for panel in shipped_panels():
         if reference.cancer not in (None, panel.cancer):
             of_others.append(panel.id)
             continue
         try:
-            reference.check_panel(panel)
-            reference.lay(panel, index)
+            results.append(score_panel(panel, reference, measured, min_coverage=min_coverage))
         except MismatchError as error:
             skipped.append(f"panel {panel.id} left out: {error.what}")
-        else:
-            panels.append(panel)
-    if not panels:
+    if not results:
         raise MismatchError(
             f"no panel fits reference {reference.name!r}",
             remedy="name a panel, or use another reference",
@@ -392,23 +422,7 @@ def _fitting_panels(
     if of_others:
         names = ", ".join(of_others)
         skipped.insert(0, f"panels left out, for the reference is of {reference.cancer}: {names}")
-    return tuple(panels), tuple(skipped)
-
-
-FAR = 5.0
-"""Standard deviations from the mean of the cohort; further off is rather another unit or a slip."""
-
-
-def _far_covariates(panel: FittedPanel, clinical: FloatArray) -> list[str]:
-    """Say which covariates have values that the panel's cohort did not have by far."""
-    far = (abs(panel.standardised(clinical)) > FAR).sum(axis=0)
-    return [
-        f"covariate {covariate.name}: there are values more than {FAR:g} standard deviations from "
-        f"the mean of the panel's cohort ({covariate.mean:.3g}): check its unit; what the panel "
-        "says of these samples is extrapolated"
-        for covariate, count in zip(panel.covariates, far, strict=True)
-        if count
-    ]
+    return tuple(results), tuple(skipped)
 
 
 def _standing_notes(results: tuple[PanelResult, ...], reference: Reference) -> list[str]:
@@ -425,7 +439,7 @@ def _standing_notes(results: tuple[PanelResult, ...], reference: Reference) -> l
                 f"panel {result.panel.id}: no column for {', '.join(absent)}"
                 " (`mirrisk names TABLE` suggests what may be meant)"
             )
-        notes += _across(result)
+        notes += [*_across(result), *_not_normal(result, reference)]
     if reference.is_cohort:
         notes.append(
             f"the reference is this table itself ({reference.n} samples): a tenth of them is "
@@ -434,19 +448,37 @@ def _standing_notes(results: tuple[PanelResult, ...], reference: Reference) -> l
     return notes
 
 
-def _across(result: PanelResult) -> list[str]:
+def _not_normal(result: PanelResult, reference: Reference) -> list[str]:
+    """Say where the reference's own scores are not distributed as percentiles take them to be."""
+    panel = result.panel
+    if reference.panels.get(panel.id) != panel.digest:
+        return []  # of another version of the panel, or of a fitted one with cutoffs of its own
+    low, high = reference.beyond_cutoffs(panel.id)
+    meant = ndtr(CUTOFFS[0])
+    by_chance = 2 * math.sqrt(meant * (1 - meant) / reference.n)
+    if not max(abs(low - meant), abs(high - meant)) > OFF + by_chance:
+        return []
+    note = (
+        f"panel {panel.id}: of the own samples of reference {reference.name} {high:.0%} score "
+        f"above the cutoff of high, {low:.0%} below that of low, where {meant:.0%} are meant: "
+        "their scores are not normally distributed, and percentiles are only approximate"
+    )
+    return [note]
+
+
+def _across(result: PanelResult) -> list[Note]:
     """Say how many certain flags a deeper library might change."""
     low, high = result.kernel.interval
     low_cut, high_cut = result.composite.cutoffs
     hidden = (~result.visible & result.composite.knowable).any(axis=1)
     said = []
     for flag, across in (("high", low < high_cut), ("low", high > low_cut)):
-        flagged = result.flags == FLAGS.index(flag)
-        doubtful = int((flagged & hidden & across).sum())
-        if doubtful:
-            said.append(
-                f"panel {result.panel.id}: of {int(flagged.sum())} flagged {flag}, {doubtful} have "
-                "an interval that reaches across the cutoff: the library is too shallow for the "
-                "rest of the panel, and at a greater depth the flag may differ"
+        doubtful = (result.flags == FLAGS.index(flag)) & hidden & across
+        if doubtful.any():
+            template = (
+                f"panel {result.panel.id}: of those flagged {flag}, {{count}} have an interval "
+                "that reaches across the cutoff: the library is too shallow for the rest of the "
+                "panel, and at a greater depth the flag may differ"
             )
+            said.append(Note.of(template, doubtful, result.measured.expression.samples))
     return said

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from mirrisk.errors import InvalidTableError, MismatchError
 from mirrisk.tables.cells import Cells, named_by_text
+from mirrisk.tables.clinical import rows_for
 from mirrisk.tables.frames import cells_of
-from mirrisk.tables.streaming.head import HEAD_ROWS, Settled, settle
+from mirrisk.tables.streaming.head import HEAD_ROWS, Settled, refuse_whole_only, settle
+from mirrisk.tables.streaming.part import UnstreamableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
@@ -95,6 +97,8 @@ def score_partitions(
     ------
     InvalidTableError
         If miRNAs stand in rows.
+    MismatchError
+        If it is to be read as only whole tables are.
     MirriskError
         If the first samples cannot be scored so.
     """
@@ -103,7 +107,16 @@ def score_partitions(
 
     raw = cells_of(X.head(HEAD_ROWS, npartitions=-1, compute=True), None)
     head = named_by_text(raw)
-    settled = settle(head, how, None)
+    try:
+        refuse_whole_only(how)
+        settled = settle(head, how, None)
+    except UnstreamableError:
+        raise MismatchError(
+            "a Dask data frame in Ct, or with library sizes beside it, duplicates, undetermined "
+            "wells or a limit: only a whole table is read so",
+            expected="log2, CPM or counts; library sizes in a column",
+            remedy="score the file it came from: mirrisk.score_file, or `mirrisk score FILE --out`",
+        ) from None
     if settled.first.samples != head.rows:
         raise InvalidTableError(
             "a Dask data frame with miRNAs in rows: its partitions would be parts of samples",
@@ -133,10 +146,27 @@ def refuse_cohort() -> MismatchError:
     )
 
 
+def refuse_feature_names(names: Sequence[str] | None) -> None:
+    """Refuse names beside those that a Dask data frame has.
+
+    Raises
+    ------
+    MismatchError
+    """
+    if names is not None:
+        raise MismatchError(
+            "feature_names for a Dask data frame, whose columns have names",
+            remedy="leave feature_names out; rename the columns where they are wrong",
+        )
+
+
 def _rows(frame: pd.DataFrame, shared: _Shared, what: str, empty: pd.DataFrame) -> pd.DataFrame:
     """Return the scores or contributions of one partition."""
     if not len(frame):
         return empty
     part = shared.settled.part_of_cells(shared.cells(frame))
-    found: pd.DataFrame = getattr(shared.score(part, **shared.options), what)
+    options = dict(shared.options)
+    if options["covariates"] is not None:
+        options["covariates"] = rows_for(options["covariates"], part.samples)
+    found: pd.DataFrame = getattr(shared.score(part, **options), what)
     return found

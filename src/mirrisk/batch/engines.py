@@ -140,10 +140,12 @@ def engine_of(name: str | None, scheduler: str | None = None, n_jobs: int = 1) -
     Raises
     ------
     MirriskError
-        If there is no such engine, or a scheduler is named without it.
+        If there is no such engine, a scheduler is named without it, or there are no workers.
     MissingExtraError
         If Dask is asked for and not installed.
     """
+    if n_jobs < 1 and n_jobs != -1:
+        raise MirriskError(f"n_jobs is {n_jobs}", expected="1 or more, or -1 for one per core")
     if name is None:
         if scheduler is not None:
             raise MirriskError(

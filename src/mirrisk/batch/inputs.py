@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirrisk.errors import MirriskError, NotFoundError
+from mirrisk.tables.columnar import PARQUET_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-TABLES = (".csv", ".gz", ".parquet", ".pq")
+TABLES = (".csv", ".gz", *PARQUET_SUFFIXES)
 """How the name of an output ends that is one table, not a folder."""
 
 
@@ -50,6 +52,13 @@ def found(paths: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
     return files
 
 
+def files_among(what: str, given: object) -> dict[str, str]:
+    """Return those of what is given that are files, by what they are called in messages."""
+    named = given if isinstance(given, Collection) and not isinstance(given, str) else (given,)
+    files = (str(one) for one in named if isinstance(one, str | Path) and Path(one).is_file())
+    return {f"{what} {file}": file for file in files}
+
+
 def is_table(out: str | Path) -> bool:
     """Tell whether an output is one table for all files; else it is a folder."""
     return not Path(out).is_dir() and Path(out).suffix.lower() in TABLES
@@ -57,7 +66,8 @@ def is_table(out: str | Path) -> bool:
 
 def outputs(files: Sequence[str], folder: Path, kind: str, suffix: str) -> tuple[Path, ...]:
     """Return where each file's results go: in a folder, as their files lie beside each other."""
-    parents = [Path(file).resolve().parent for file in files]
+    # Where the files stand, not where those stand that they may be links to.
+    parents = [Path(file).parent.resolve() for file in files]
     parts = [parent.parts for parent in parents]
     common = 0
     for level in zip(*parts, strict=False):

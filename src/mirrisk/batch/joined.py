@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mirrisk.batch import manifest
-from mirrisk.batch.sinks import explained, is_parquet, partial_of, sinks
+from mirrisk.batch.sinks import is_parquet, sinks
+from mirrisk.output import explained, partial_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

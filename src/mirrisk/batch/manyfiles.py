@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mirrisk.batch import manifest
 from mirrisk.batch.engines import Here, Processes, engine_of
-from mirrisk.batch.inputs import found, is_table, outputs
+from mirrisk.batch.inputs import files_among, found, is_table, outputs
 from mirrisk.batch.joined import OneTable, OwnFiles
 from mirrisk.batch.scoring import Scoring
-from mirrisk.batch.work import ChunkOutcome, FileOutcome, Job, Worker, score_elsewhere
+from mirrisk.batch.work import FileOutcome, Job, Worker, score_elsewhere
 from mirrisk.errors import MirriskError, MirriskWarning
+from mirrisk.notes import AddedUp, Note
 from mirrisk.output import check_targets
 from mirrisk.scoring import MIN_COVERAGE
 from mirrisk.tables.assembly import Reading
@@ -42,7 +43,8 @@ class FilesSummary:
     files : tuple of FileOutcome
         One per file, in order.
     notes : tuple of str
-        What was found or decided on the way, with the number of files that it is true of.
+        What was found or decided on the way, with the number of files or samples that it is true
+        of.
     fitted : bool
         Whether the panel is a fitted one.
     """
@@ -170,16 +172,17 @@ def score_files(
     targets = {"out": Path(out)}
     if contributions is not None:
         targets["contributions"] = Path(contributions)
-    jobs = _into_table(files, targets) if table else _into_folders(files, targets)
+    if table:
+        inputs = files_among("panel", panel) | files_among("reference", reference)
+        jobs = _into_table(files, targets, inputs)
+    else:
+        jobs = _into_folders(files, targets)
     done = _done(jobs, targets["out"], scoring) if resume else {}
     todo = [job for job in jobs if job.file not in done]
     came = _run(todo, scoring, chosen, targets, table=table)
-    outcomes = done | {outcome.file: outcome for outcome in came.files}
-    result = FilesSummary(
-        tuple(outcomes[job.file] for job in jobs),
-        _notes(outcomes.values(), came.about_samples, min_reads),
-        scoring.fitted,
-    )
+    outcomes = done | {outcome.file: outcome for outcome in came}
+    in_order = tuple(outcomes[job.file] for job in jobs)
+    result = FilesSummary(in_order, _notes(in_order, min_reads), scoring.fitted)
     shallow = sum(file.n_shallow for file in result.files)
     if shallow:
         warnings.warn(
@@ -190,17 +193,18 @@ def score_files(
     return result
 
 
-def _into_table(files: Sequence[str], targets: dict[str, Path]) -> list[Job]:
-    check_targets(
-        {what: str(path) for what, path in targets.items()}, dict(zip(files, files, strict=True))
-    )
+def _into_table(
+    files: Sequence[str], targets: dict[str, Path], inputs: dict[str, str]
+) -> list[Job]:
+    named = {what: str(path) for what, path in targets.items()}
+    check_targets(named, dict(zip(files, files, strict=True)) | inputs)
     return [Job(file, {}) for file in files]
 
 
 def _into_folders(files: Sequence[str], targets: dict[str, Path]) -> list[Job]:
     kinds = {"out": "scores", "contributions": "contributions"}
     places = {what: outputs(files, folder, kinds[what], ".csv") for what, folder in targets.items()}
-    inside = {Path(file).resolve().parent for file in files}
+    inside = {Path(file).parent.resolve() for file in files}
     for what, folder in targets.items():
         if folder.resolve() in inside:
             raise MirriskError(
@@ -234,11 +238,7 @@ def _done(jobs: Sequence[Job], folder: Path, scoring: Scoring) -> dict[str, File
         except OSError:
             continue
         if same:
-            done[job.file] = replace(
-                FileOutcome(job.file, **entry["outcome"]),
-                outputs=tuple(job.targets.values()),
-                unchanged=True,
-            )
+            done[job.file] = FileOutcome.of_kept(job, entry["outcome"])
     return done
 
 
@@ -249,22 +249,20 @@ def _run(
     targets: dict[str, Path],
     *,
     table: bool,
-) -> ChunkOutcome:
+) -> list[FileOutcome]:
     """Score the files that are to be scored, and put together what is one table."""
     chunks = [tuple(jobs[start : start + CHUNK]) for start in range(0, len(jobs), CHUNK)]
     with OneTable(targets) if table else OwnFiles(targets["out"], scoring) as target:
         outcomes: list[FileOutcome] = []
-        about: Counter[str] = Counter()
         for number, came in enumerate(_results(chunks, scoring, engine, target)):
-            outcomes += came.files
-            about.update(came.about_samples)
-            target.take(number, came.files)
-    return ChunkOutcome(outcomes, dict(about))
+            outcomes += came
+            target.take(number, came)
+    return outcomes
 
 
 def _results(
     chunks: Sequence[tuple[Job, ...]], scoring: Scoring, engine: Engine, target: OneTable | OwnFiles
-) -> Iterator[ChunkOutcome]:
+) -> Iterator[list[FileOutcome]]:
     """Yield what came of each chunk, in order."""
     pieces = [(chunk, target.parts(number)) for number, chunk in enumerate(chunks)]
     if isinstance(engine, Here) or (isinstance(engine, Processes) and len(chunks) < 2):
@@ -274,20 +272,19 @@ def _results(
     return engine.map(score_elsewhere, scoring.packed(), pieces)
 
 
-def _notes(
-    outcomes: Iterable[FileOutcome], about_samples: Mapping[str, int], min_reads: float
-) -> tuple[str, ...]:
+def _notes(outcomes: Iterable[FileOutcome], min_reads: float) -> tuple[str, ...]:
     """Say every note once, with the number of files or samples that it is true of."""
     scored = [outcome for outcome in outcomes if not outcome.error]
-    said = Counter(note for outcome in scored for note in outcome.notes)
+    of_files: Counter[str] = Counter()
+    of_samples = AddedUp()
+    for outcome in scored:
+        of_files.update(note for note in outcome.notes if not isinstance(note, Note))
+        of_samples.add(note for note in outcome.notes if isinstance(note, Note))
     notes = [
         note if count == len(scored) else f"{note} ({count:,} of {len(scored):,} files)"
-        for note, count in said.items()
+        for note, count in of_files.items()
     ]
-    notes += [
-        note.replace("{}", f"{count:,} sample{'s' * (count != 1)}", 1)
-        for note, count in about_samples.items()
-    ]
+    notes += of_samples.of(sum(outcome.n_samples for outcome in scored))
     shallow = sum(outcome.n_shallow for outcome in scored)
     if shallow:
         notes.append(f"fewer than {min_reads:,.0f} miRNA reads in {shallow:,} samples")

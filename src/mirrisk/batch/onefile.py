@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mirrisk.batch.engines import Here, engine_of
+from mirrisk.batch.inputs import files_among
 from mirrisk.batch.scoring import Scoring
 from mirrisk.batch.sinks import sinks
 from mirrisk.batch.tally import Outcome, Summary, Tally
@@ -15,7 +16,7 @@ from mirrisk.output import STDOUT, check_targets
 from mirrisk.scoring import MIN_COVERAGE
 from mirrisk.tables.assembly import Reading
 from mirrisk.tables.depth import MIN_READS
-from mirrisk.tables.streaming import ROWS, UnstreamableError, parts_of, stream, whole
+from mirrisk.tables.streaming import ROWS, UnstreamableError, check_rows, parts_of, stream, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -89,11 +90,13 @@ def score_file(
         Where samples hold fewer than ``min_reads`` miRNA reads.
     """
     scoring = Scoring.of(panel, reference, Reading(**reading), covariates, min_coverage, min_reads)
+    check_rows("batch_rows", batch_rows)
     targets = {
         "out": str(out),
         "contributions": None if contributions is None else str(contributions),
     }
-    check_targets(targets, {"path": str(path)})
+    inputs = files_among("panel", panel) | files_among("reference", reference)
+    check_targets(targets, {"path": str(path), **inputs})
     where = engine_of(engine, scheduler, 1 if engine is None else -1)
     summary = run(path, scoring, targets, rows=batch_rows, engine=where)
     if summary.warning:
@@ -150,8 +153,8 @@ def _write(
     packed = b"" if isinstance(engine, Here) else scoring.packed()
     pieces = ((part, tuple(opened)) for part in parts)
     work = partial(_assess, scoring) if isinstance(engine, Here) else _assess_elsewhere
-    for found, uncovered, frames in engine.map(work, packed, pieces):
-        tally.add(found, uncovered)
+    for found, frames in engine.map(work, packed, pieces):
+        tally.add(found)
         for what, sink in opened.items():
             if name:
                 frames[what].insert(0, "file", name)
@@ -164,13 +167,13 @@ def _assess(
     packed: bytes,  # noqa: ARG001 (what engines elsewhere need)
     part: Expression,
     wanted: Sequence[str],
-) -> tuple[Outcome, list[str], dict[str, pd.DataFrame]]:
-    """Return what came of a batch, its samples without covariates, and its rows."""
+) -> tuple[Outcome, dict[str, pd.DataFrame]]:
+    """Return what came of a batch, and its rows."""
     assessment = scoring.assess(part)
     frames = {
         what: assessment.scores if what == "out" else assessment.contributions for what in wanted
     }
-    return Outcome.of(assessment), scoring.uncovered(part.samples), frames
+    return Outcome.of(assessment), frames
 
 
 def _assess_elsewhere(packed: bytes, part: Expression, wanted: Sequence[str]) -> Any:

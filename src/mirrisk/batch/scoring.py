@@ -8,24 +8,28 @@ from functools import cached_property, lru_cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from mirrisk.assessment import ALL, Assessment, score
+import numpy as np
+
+from mirrisk.assessment import ALL, Assessment, fitted_among, reference_of, score
 from mirrisk.catalog import load_panels
 from mirrisk.digests import digest_of
-from mirrisk.errors import InvalidReferenceError
 from mirrisk.expression import check_share
 from mirrisk.model import FittedPanel
 from mirrisk.nomenclature import stem_loop_of
+from mirrisk.notes import Note
 from mirrisk.panel import Panel, shipped_panels
-from mirrisk.reference import COHORT, Reference, shipped_references
+from mirrisk.reference import COHORT, Reference
+from mirrisk.tables.clinical import ABSENT, rows_for, unknown_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import pandas as pd
 
     from mirrisk.catalog import PanelLike
     from mirrisk.expression import Expression
+    from mirrisk.panel import AnyPanel
     from mirrisk.tables.assembly import Reading
 
 
@@ -73,19 +77,13 @@ class Scoring:
         """
         check_share("min_coverage", min_coverage)
         panels = None if panel == ALL else load_panels(panel)
-        if isinstance(reference, Reference) or (reference is None and _brings_its_own(panels)):
-            fitted = reference
-        elif reference is None:
-            raise InvalidReferenceError(
-                'no reference: "low" and "high" mean nothing without one',
-                expected="one of " + ", ".join(shipped_references()) + ", a file, or cohort",
-            )
-        else:
-            fitted = None if str(reference) == COHORT else Reference.load(reference)
+        loaded = None
+        if fitted_among(panels or (), reference) is None:
+            loaded = reference_of(reference)
         for one in panels or ():
-            if fitted is not None and isinstance(one, Panel):
-                fitted.check_panel(one)
-        return cls(panels, fitted, how, covariates, min_coverage, min_reads)
+            if loaded is not None and isinstance(one, Panel):
+                loaded.check_panel(one)
+        return cls(panels, loaded, how, covariates, min_coverage, min_reads)
 
     @property
     def of_cohort(self) -> bool:
@@ -128,6 +126,7 @@ class Scoring:
                 "how": how,
                 "covariates": covariates,
                 "min_coverage": self.min_coverage,
+                "min_reads": self.min_reads,  # the number of shallow samples is kept, too
             }
         )
 
@@ -143,34 +142,30 @@ class Scoring:
     def assess(self, expression: Expression) -> Assessment:
         """Score some samples; shallow libraries are for the tally to tell."""
         wanted: Any = ALL if self.panels is None else self.panels
-        reference = COHORT if self.of_cohort else self.reference
-        return score(
+        samples, frame = expression.samples, self._clinical
+        found = score(
             expression,
             panel=wanted,
-            reference=reference,
-            covariates=self._covariates_of(expression.samples),
+            reference=COHORT if self.of_cohort else self.reference,
+            covariates=None if frame is None else rows_for(frame, samples),
             min_coverage=self.min_coverage,
             min_reads=0,
         )
+        if not self.covered(samples):
+            found.notes = _of_uncovered(found.notes, found.results[0].panel, samples)
+        return found
 
-    def uncovered(self, samples: tuple[str, ...]) -> list[str]:
-        """Return the samples without a row of covariates, where covariates are given."""
-        if self.covariates is None:
-            return []
-        return [sample for sample in samples if sample not in self._covered]
+    def covered(self, samples: Sequence[str]) -> list[str]:
+        """Return the samples with a row of covariates; all where none are given."""
+        if self._clinical is None:
+            return list(samples)
+        return [sample for sample in samples if sample in self._clinical.index]
 
     @cached_property
-    def _covered(self) -> frozenset[str]:
-        return (
-            frozenset() if self.covariates is None else frozenset(map(str, self.covariates.index))
-        )
-
-    def _covariates_of(self, samples: tuple[str, ...]) -> pd.DataFrame | None:
-        """Return the rows of some samples, empty where there are none."""
-        if self.covariates is None or not self.covariates.index.is_unique:
-            return self.covariates
-        frame = self.covariates.set_axis(self.covariates.index.map(str))
-        return frame.reindex(list(dict.fromkeys(samples)))
+    def _clinical(self) -> pd.DataFrame | None:
+        if self.covariates is None:
+            return None
+        return self.covariates.set_axis(self.covariates.index.map(str))
 
 
 @lru_cache(maxsize=4)
@@ -181,6 +176,14 @@ def _unpacked(packed: bytes) -> Scoring:
 
 def _brings_its_own(panels: tuple[Panel | FittedPanel, ...] | None) -> bool:
     return panels is not None and any(isinstance(panel, FittedPanel) for panel in panels)
+
+
+def _of_uncovered(notes: Iterable[str], panel: AnyPanel, samples: Sequence[str]) -> tuple[str, ...]:
+    """Say of samples that they have no row of covariates, whose rows were taken to be empty."""
+    covariates = panel.covariates if isinstance(panel, FittedPanel) else ()
+    empty = {unknown_in(covariate.name) for covariate in covariates}
+    others = (n for n in notes if not (isinstance(n, Note) and n.template in empty))
+    return (*others, Note.of(ABSENT, np.ones(len(samples), dtype=bool), samples))
 
 
 def _keys_of(reference: Reference) -> set[str]:

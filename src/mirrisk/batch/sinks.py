@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import zlib
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from mirrisk.errors import MirriskError
-from mirrisk.output import STDOUT, csv_bytes
+from mirrisk.output import STDOUT, csv_bytes, explained, is_packed, partial_of
+from mirrisk.tables.columnar import PARQUET_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import pandas as pd
     import pyarrow as pa
-
-PARQUET_SUFFIXES = (".parquet", ".pq")
 
 
 class Sink(Protocol):
@@ -172,27 +169,10 @@ def _sink(target: str, stack: ExitStack) -> tuple[Sink, tuple[Path, Path] | None
     writes = path if at_once else partial_of(path)
     with explained(target):
         stream = stack.enter_context(writes.open("wb"))
-    packed = path.suffix == ".gz"
-    sink = ParquetSink(stream) if is_parquet(path) else CsvSink(stream, packed=packed)
+    sink = ParquetSink(stream) if is_parquet(path) else CsvSink(stream, packed=is_packed(path))
     return sink, None if at_once else (writes, path)
-
-
-def partial_of(path: Path) -> Path:
-    """Return the file that is to become another."""
-    return path.with_name(f".{path.name}.{os.getpid()}.partial")
 
 
 def is_parquet(path: Path) -> bool:
     """Tell by its name whether a file is to be Parquet."""
     return path.suffix.lower() in PARQUET_SUFFIXES
-
-
-@contextmanager
-def explained(target: str | Path) -> Iterator[None]:
-    """Say of a failure which file could not be written."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise MirriskError(f"cannot be written: {error.strerror}", where=str(target)) from None

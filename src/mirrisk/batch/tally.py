@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from mirrisk.errors import MismatchError
 from mirrisk.model import FittedPanel
+from mirrisk.notes import AddedUp
 from mirrisk.result import REASONS
 from mirrisk.scoring import FLAGS
+from mirrisk.tables.clinical import ABSENT, none_covered
 from mirrisk.tables.depth import depth_notes, depth_warning
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from mirrisk.assessment import Assessment
     from mirrisk.expression import Expression
@@ -24,20 +24,7 @@ if TYPE_CHECKING:
     from mirrisk.vocabulary import FloatArray
 
 ABOUT_REFERENCE = ("name", "digest", "n", "unit", "level", "specimen", "cancer")
-
-NAMED = 3
-"""So many samples are named in a note; more are counted."""
-
-OF_SAMPLES = re.compile(
-    r"(?P<what>fitness not checked|composition not corrected|counts of many miRNAs are missing) in "
-    r"(?P<who>all samples|\d+ samples \(.*, \.\.\.\)|samples? .+?)(?P<why>: .*)",
-    re.DOTALL,
-)
-OF_FLAGS = re.compile(
-    r"(?P<panel>panel (?P<id>\S+): of )\d+(?P<what> flagged (?P<flag>\w+), )"
-    r"(?P<count>\d+)(?P<rest>.*)",
-    re.DOTALL,
-)
+"""What a summary tells of the reference."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +51,9 @@ class Summary:
     fitted : bool
         Whether the panel is a fitted one.
     n_shallow : int
-        Samples with fewer miRNA reads than wished.
+        Samples with fewer miRNA reads than wished, but not without any.
+    on_depth : tuple of str
+        Those of the notes that are on library sizes.
     """
 
     n_samples: int
@@ -77,6 +66,7 @@ class Summary:
     reference: Mapping[str, object]
     fitted: bool = False
     n_shallow: int = 0
+    on_depth: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, assessment: Assessment) -> Summary:
@@ -134,12 +124,11 @@ class Outcome:
         """Return what came of some samples that were scored with ``min_reads=0``."""
         expression, results = assessment.expression, assessment.results
         counts = {result.panel.id: counted(result) for result in results}
-        beside = {*expression.notes, *depth_notes(expression, 0)}
         return cls(
             samples=expression.samples,
             reads=expression.reads,
             read=expression.notes,
-            notes=tuple(note for note in assessment.notes if note not in beside),
+            notes=found_in(assessment),
             flags={panel: flags for panel, (flags, _) in counts.items()},
             reasons={panel: reasons for panel, (_, reasons) in counts.items()},
             nearest=dict(Counter(n for r in results[:1] for n in r.measured.nearest if n)),
@@ -147,34 +136,6 @@ class Outcome:
             reference={name: getattr(assessment.reference, name) for name in ABOUT_REFERENCE},
             fitted=any(isinstance(result.panel, FittedPanel) for result in results),
         )
-
-
-@dataclass
-class _Named:
-    """A note about samples that are named or counted."""
-
-    count: int = 0
-    names: list[str] = field(default_factory=list)
-
-    def add(self, who: str, samples: tuple[str, ...]) -> None:
-        """Add the samples of one batch."""
-        if who == "all samples":
-            self.count += len(samples)
-            names = list(samples[:NAMED])
-        else:
-            number, _, listed = who.partition(" ")
-            names = listed.removeprefix("samples (").removesuffix(", ...)").split(", ")
-            self.count += int(number) if number.isdigit() else len(names)
-        self.names += names[: NAMED - len(self.names)]
-
-    def who(self, total: int) -> str:
-        """Name the samples, or count them."""
-        if self.count == total > 1:
-            return "all samples"
-        shown = ", ".join(self.names)
-        if self.count > NAMED:
-            return f"{self.count} samples ({shown}, ...)"
-        return f"sample{'s' if self.count > 1 else ''} {shown}"
 
 
 class _Depths:
@@ -186,6 +147,7 @@ class _Depths:
         self.count = 0
         self.known = True
         self.samples: dict[int, str] = {}
+        self.n_shallow = 0
 
     def add(self, samples: tuple[str, ...], reads: FloatArray | None) -> None:
         """Add those of one batch."""
@@ -194,6 +156,7 @@ class _Depths:
             return
         for i in np.flatnonzero(reads < self.min_reads):
             self.samples[self.count + int(i)] = samples[i]
+        self.n_shallow += n_shallow(reads, self.min_reads)
         self.parts.append(np.array(reads))
         self.count += len(reads)
 
@@ -215,14 +178,11 @@ class Tally:
         self.reference: dict[str, object] = {}
         self.fitted = False
         self._read: dict[str, None] = {}
-        self._said: dict[str, _Named | str | int] = {}
+        self._said = AddedUp()
         self._depths = _Depths(min_reads)
-        self._uncovered = _Named()
 
-    def add(self, found: Outcome, uncovered: Sequence[str] = ()) -> None:
-        """Add what came of some samples, and which of them had no clinical covariates."""
-        self._uncovered.count += len(uncovered)
-        self._uncovered.names += uncovered[: NAMED - len(self._uncovered.names)]
+    def add(self, found: Outcome) -> None:
+        """Add what came of some samples."""
         self.n_samples += len(found.samples)
         self.reference = self.reference or found.reference
         self.fitted = self.fitted or found.fitted
@@ -233,54 +193,7 @@ class Tally:
         self.nearest.update(found.nearest)
         self._depths.add(found.samples, found.reads)
         self._read.update(dict.fromkeys(found.read))
-        for note in found.notes:
-            self._add_note(note, found.samples)
-
-    def _add_note(self, note: str, samples: tuple[str, ...]) -> None:
-        if found := OF_SAMPLES.fullmatch(note):
-            named = self._said.setdefault(f"{found['what']} in {{}}{found['why']}", _Named())
-            cast("_Named", named).add(found["who"], samples)
-        elif found := OF_FLAGS.fullmatch(note):
-            key = f"{found['panel']}{{all}}{found['what']}{{}}{found['rest']}"
-            self._said[key] = cast("int", self._said.get(key, 0)) + int(found["count"])
-        else:
-            self._said.setdefault(note, note)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Return every note once: on reading, on depth, on what was found."""
-        said = [self._worded(key, value) for key, value in self._said.items()]
-        if self._uncovered.count:
-            shown = ", ".join(self._uncovered.names)
-            shown += ", ..." if self._uncovered.count > NAMED else ""
-            said.append(
-                f"no covariates for {self._uncovered.count} samples ({shown}): estimated from the "
-                "rest"
-            )
-        depths = depth_notes(cast("Expression", self._depths), self._depths.min_reads)
-        return (*self._read, *depths, *said)
-
-    @property
-    def about_tables(self) -> tuple[str, ...]:
-        """The notes that are true of every sample."""
-        return tuple(note for note in self._said.values() if isinstance(note, str))
-
-    @property
-    def about_samples(self) -> dict[str, int]:
-        """The notes that are about some samples, with ``{}`` where they are counted."""
-        return {key: value.count for key, value in self._said.items() if isinstance(value, _Named)}
-
-    def _worded(self, key: str, value: _Named | str | int) -> str:
-        if isinstance(value, str):
-            return value
-        if isinstance(value, _Named):
-            before, after = key.split("{}", 1)
-            return before + value.who(self.n_samples) + after
-        found = OF_FLAGS.fullmatch(key.replace("{all}", "0", 1).replace("{}", "0", 1))
-        if found is None:
-            return key
-        flagged = self.flags[found["id"]][found["flag"]]
-        return key.replace("{all}", str(flagged), 1).replace("{}", str(value), 1)
+        self._said.add(found.notes)
 
     def summary(self) -> Summary:
         """Return what has been added so far.
@@ -290,29 +203,34 @@ class Tally:
         MismatchError
             If there are clinical covariates, but of none of these samples.
         """
-        if 0 < self.n_samples == self._uncovered.count:
-            raise none_covered(self._uncovered.names[0])
+        absent = self._said.about(ABSENT)
+        if absent is not None and absent.count == self.n_samples:
+            raise none_covered(absent.names[0])
+        depth = depth_notes(cast("Expression", self._depths), self._depths.min_reads)
         return Summary(
             n_samples=self.n_samples,
             flags={panel: dict(count) for panel, count in self.flags.items()},
             reasons={panel: dict(count) for panel, count in self.reasons.items()},
             nearest=dict(self.nearest),
-            notes=self.notes,
+            notes=(*self._read, *depth, *self._said.of(self.n_samples)),
+            on_depth=depth,
             warning=depth_warning(cast("Expression", self._depths), self._depths.min_reads),
             panels=dict(self.panels),
             reference=self.reference,
             fitted=self.fitted,
-            n_shallow=len(self._depths.samples),
+            n_shallow=self._depths.n_shallow,
         )
 
 
-def none_covered(sample: str) -> MismatchError:
-    """Say that clinical covariates are of other samples than those of a table."""
-    return MismatchError(
-        "no sample of the table is among the covariates",
-        expected=f"rows named like {sample!r}",
-        remedy="check that both use the same sample names",
-    )
+def found_in(assessment: Assessment) -> tuple[str, ...]:
+    """Return the notes of a scoring with ``min_reads=0``, but for those on reading and depth."""
+    beside = {*assessment.expression.notes, *depth_notes(assessment.expression, 0)}
+    return tuple(note for note in assessment.notes if note not in beside)
+
+
+def n_shallow(reads: FloatArray | None, min_reads: float) -> int:
+    """Count libraries of fewer reads than wished; one without a read is empty, not shallow."""
+    return 0 if reads is None else int(((reads >= 1) & (reads < min_reads)).sum())
 
 
 def counted(

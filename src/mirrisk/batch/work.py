@@ -6,8 +6,7 @@ are scored as one table: most of the cost of a score is by the table, not by the
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +17,12 @@ from mirrisk.batch import manifest
 from mirrisk.batch.onefile import run
 from mirrisk.batch.scoring import Scoring
 from mirrisk.batch.sinks import sinks
-from mirrisk.batch.tally import Outcome, Tally, counted, none_covered
+from mirrisk.batch.tally import counted, found_in, n_shallow
 from mirrisk.errors import MirriskError
+from mirrisk.notes import Note
 from mirrisk.output import csv_bytes, write_bytes
 from mirrisk.tables.cells import located
+from mirrisk.tables.clinical import none_covered
 from mirrisk.tables.streaming.alike import AlikeReader
 from mirrisk.tables.streaming.part import joined
 
@@ -38,7 +39,10 @@ LARGE = 1 << 25
 """Files of more bytes are scored by themselves, in batches."""
 
 TOGETHER = 256
-"""So many samples of small files are scored at once."""
+"""Of small files so many samples are scored at once, or those of one file if it holds more."""
+
+KEPT = ("n_samples", "flags", "reasons", "n_shallow", "digest")
+"""What a manifest keeps of an outcome, beside its notes."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,10 @@ class FileOutcome:
     flags, reasons : dict of str to dict of str to int
         Panel id -> flag, or reason -> number of samples.
     notes : tuple of str
-        What was found or decided while reading and scoring it, in sentences.
+        What was found or decided while reading and scoring it, in sentences, but for those on
+        library sizes.
     n_shallow : int
-        Samples with fewer miRNA reads than wished.
+        Samples with fewer miRNA reads than wished, but not without any.
     digest : str
         SHA-256 of the file.
     outputs : tuple of str
@@ -86,18 +91,16 @@ class FileOutcome:
 
     def kept(self) -> dict[str, Any]:
         """Return what a manifest keeps."""
-        found = asdict(self)
-        for name in ("file", "outputs", "error", "unchanged"):
-            del found[name]
-        return found
+        kept = {name: getattr(self, name) for name in KEPT}
+        notes = [note.to_dict() if isinstance(note, Note) else note for note in self.notes]
+        return {**kept, "notes": notes}
 
-
-@dataclass(frozen=True)
-class ChunkOutcome:
-    """What came of some files, and notes that are about samples, with their number."""
-
-    files: list[FileOutcome]
-    about_samples: dict[str, int]
+    @classmethod
+    def of_kept(cls, job: Job, kept: Mapping[str, Any]) -> FileOutcome:
+        """Return what a manifest kept of a file whose results are there."""
+        notes = (Note(**note) if isinstance(note, dict) else note for note in kept["notes"])
+        found = {**kept, "notes": tuple(notes)}
+        return cls(job.file, **found, outputs=tuple(job.targets.values()), unchanged=True)
 
 
 @dataclass
@@ -121,7 +124,7 @@ class Worker:
         self.scoring = scoring
         self.reader = AlikeReader(scoring.how)
 
-    def score(self, jobs: Sequence[Job], parts: dict[str, str]) -> ChunkOutcome:
+    def score(self, jobs: Sequence[Job], parts: dict[str, str]) -> list[FileOutcome]:
         """Score files.
 
         Parameters
@@ -131,22 +134,24 @@ class Worker:
             Where the rows of all of them go; empty where each has a place of its own.
         """
         done: dict[str, FileOutcome] = {}
-        about: Counter[str] = Counter()
         with sinks(parts) as opened:
             together: list[_Read] = []
+            n_samples = 0
             for job in jobs:
                 found = self._read(job)
-                if not isinstance(found, _Read) or (together and not _alike(together, found)):
-                    self._score(together, opened, done, about)
-                    together = []
-                if found is None:
-                    done[job.file] = self._by_itself(job, parts, opened)
-                elif isinstance(found, FileOutcome):
-                    done[job.file] = found
-                else:
+                if isinstance(found, _Read):
+                    size = len(found.expression)
+                    if n_samples + size > TOGETHER or not _alike(together, found):
+                        self._score(together, opened, done)
+                        together, n_samples = [], 0
                     together.append(found)
-            self._score(together, opened, done, about)
-        return ChunkOutcome([done[job.file] for job in jobs], dict(about))
+                    n_samples += size
+                    continue
+                self._score(together, opened, done)
+                together, n_samples = [], 0
+                done[job.file] = found or self._by_itself(job, parts, opened)
+            self._score(together, opened, done)
+        return [done[job.file] for job in jobs]
 
     def _read(self, job: Job) -> _Read | FileOutcome | None:
         """Read a file; a bad one is told, and None is said of one that is scored by itself."""
@@ -156,7 +161,7 @@ class Worker:
                 return None
             content = path.read_bytes()
             expression = self.reader.read(job.file, content)
-            if len(self.scoring.uncovered(expression.samples)) == len(expression):
+            if not self.scoring.covered(expression.samples):
                 raise located(none_covered(expression.samples[0]), job.file)
         except (MirriskError, OSError) as error:
             return FileOutcome(job.file, error=str(error))
@@ -180,7 +185,7 @@ class Worker:
             n_samples=summary.n_samples,
             flags={panel: dict(count) for panel, count in summary.flags.items()},
             reasons={panel: dict(count) for panel, count in summary.reasons.items()},
-            notes=summary.notes,
+            notes=tuple(note for note in summary.notes if note not in summary.on_depth),
             n_shallow=summary.n_shallow,
             digest=manifest.digest_of_file(job.file),
             outputs=tuple(job.targets.values()),
@@ -191,16 +196,13 @@ class Worker:
         files: Sequence[_Read],
         opened: Mapping[str, Sink],
         done: dict[str, FileOutcome],
-        about: Counter[str],
     ) -> None:
         """Score files together; if that cannot be, one by one, so that the bad one is told."""
         if not files:
             return
         try:
             assessment = self.scoring.assess(joined([file.expression for file in files]))
-            tally = Tally(0)
-            tally.add(Outcome.of(assessment))
-            outcomes = self._outcomes(files, assessment, tally)
+            outcomes = self._outcomes(files, assessment)
             self._write(files, assessment, opened)
         except MirriskError as error:
             if len(files) == 1:
@@ -208,30 +210,25 @@ class Worker:
                 done[name] = FileOutcome(name, error=str(located(error, name)))
                 return
             for file in files:
-                self._score([file], opened, done, about)
+                self._score([file], opened, done)
             return
         done.update(outcomes)
-        about.update(tally.about_samples)
-        if uncovered := self.scoring.uncovered(assessment.expression.samples):
-            about["no covariates for {}: estimated from the rest"] += len(uncovered)
 
-    def _outcomes(
-        self, files: Sequence[_Read], assessment: Assessment, tally: Tally
-    ) -> dict[str, FileOutcome]:
+    def _outcomes(self, files: Sequence[_Read], assessment: Assessment) -> dict[str, FileOutcome]:
         outcomes, start = {}, 0
+        found = found_in(assessment)
         for file in files:
             rows = slice(start, start + len(file.expression))
-            start = rows.stop
             counts = {result.panel.id: counted(result, rows) for result in assessment.results}
-            reads = file.expression.reads
-            shallow = 0 if reads is None else int((reads < self.scoring.min_reads).sum())
+            said = _notes_of(found, start, file.expression.samples)
+            start = rows.stop
             outcomes[file.job.file] = FileOutcome(
                 file.job.file,
                 n_samples=len(file.expression),
                 flags={panel: flags for panel, (flags, _) in counts.items()},
                 reasons={panel: reasons for panel, (_, reasons) in counts.items()},
-                notes=(*file.expression.notes, *tally.about_tables),
-                n_shallow=shallow,
+                notes=(*file.expression.notes, *said),
+                n_shallow=n_shallow(file.expression.reads, self.scoring.min_reads),
                 digest=file.digest,
                 outputs=tuple(file.job.targets.values()),
             )
@@ -258,7 +255,7 @@ class Worker:
                 write_bytes({file.job.targets[what]: text})
 
 
-def score_elsewhere(packed: bytes, jobs: Sequence[Job], parts: dict[str, str]) -> ChunkOutcome:
+def score_elsewhere(packed: bytes, jobs: Sequence[Job], parts: dict[str, str]) -> list[FileOutcome]:
     """Score files in another process, which loads panels and reference once."""
     return _worker(packed).score(jobs, parts)
 
@@ -270,11 +267,11 @@ def _worker(packed: bytes) -> Worker:
 
 def _alike(together: Sequence[_Read], other: _Read) -> bool:
     """Tell whether a file can be scored with others: the same columns, unit and specimen."""
+    if not together:
+        return True
     first, second = together[0].expression, other.expression
     return (
-        len(together) < TOGETHER
-        and len(second) <= TOGETHER
-        and first.index is second.index
+        first.index is second.index
         and first.unit == second.unit
         and first.specimen == second.specimen
         and (first.library_size is None) == (second.library_size is None)
@@ -282,6 +279,12 @@ def _alike(together: Sequence[_Read], other: _Read) -> bool:
         and first.limit == second.limit
         and first.notes == second.notes
     )
+
+
+def _notes_of(found: Sequence[str], start: int, samples: Sequence[str]) -> list[str]:
+    """Return what was found of one of the files that were scored together."""
+    said = (note.within(start, samples) if isinstance(note, Note) else note for note in found)
+    return [note for note in said if note is not None]
 
 
 def _cut(frame: pd.DataFrame, rows: Sequence[int]) -> list[bytes]:

@@ -84,6 +84,13 @@ def means_many(tables: list[str], assemble: str | None, out: str | None) -> bool
     return not name.exists() and (bool(PATTERN & set(tables[0])) or bool(glob(tables[0])))  # noqa: PTH207
 
 
+def into_table(out: str | None) -> bool:
+    """Tell whether the results of many files are to be one table."""
+    from mirrisk.batch.inputs import is_table
+
+    return out is not None and is_table(out)
+
+
 def check_many(
     out: str | None, contributions: str | None, explain: str | None, *, as_json: bool, resume: bool
 ) -> None:
@@ -100,7 +107,7 @@ def check_many(
         )
     if explain is not None or as_json:
         raise typer.BadParameter("--explain and --json are for one TABLE")
-    if resume and Path(out).suffix.lower() in (".csv", ".gz", ".parquet", ".pq"):
+    if resume and into_table(out):
         raise typer.BadParameter("--resume needs a folder for --out: one table is written anew")
 
 
@@ -108,8 +115,7 @@ def tell_one(found: Summary, written: list[str]) -> None:
     """Show what came of a file that was scored into files."""
     console = show.stdout() if show.stdout_is_terminal() else show.stderr()
     summary.print_summary(console, found)
-    for path in written:
-        console.print(f"written: {show.plain(path)}", style="dim", soft_wrap=True)
+    show.written(console, written)
 
 
 def tell_many(found: FilesSummary, written: list[str]) -> None:
@@ -120,5 +126,4 @@ def tell_many(found: FilesSummary, written: list[str]) -> None:
     summary.print_files(console, found)
     if len(found.failed) == len(found.files):
         return
-    for path in written:
-        console.print(f"written: {show.plain(path)}", style="dim", soft_wrap=True)
+    show.written(console, written)

@@ -56,12 +56,12 @@ def fit(
         typer.Option(metavar="TIME", help="The probability is that of an event until then."),
     ] = None,
     death: Annotated[
-        Literal["event", "competes"],
+        Literal["event", "competes"] | None,
         typer.Option(
-            help="What code 2 is: an event like any other (metastasis-free survival), or what "
-            "prevents one (time to metastasis)."
+            help="What code 2 is: an event like any other (metastasis-free survival; if omitted), "
+            "or what prevents one (time to metastasis)."
         ),
-    ] = "event",
+    ] = None,
     panel: Annotated[
         str | None,
         typer.Option(
@@ -202,7 +202,9 @@ def fit(
 
     Research use only.
     """
-    _check_outcome(outcome, time, event, horizon, event_class)
+    _check_outcome(outcome, time, event, event_class, horizon=horizon, death=death)
+    if checkpoint is not None and not repeats:
+        raise typer.BadParameter("--checkpoint keeps folds of the validation: --repeats 1 or more")
     inputs = {"TABLE": table, "--labels": labels, "--aliases": how.aliases, "--panel": panel}
     check_targets({"--out": out, "--checkpoint": checkpoint}, inputs)
     names = fitted.Names.of(id, title, endpoint or outcome or event, cohort, table, out)
@@ -224,30 +226,26 @@ def fit(
             how, table, labels, chosen, settings["covariates"]
         )
     patients = None if groups is None else labelled.clinical[groups].to_numpy()
-    words: list[str] = []
     if outcome is not None:
         from mirrisk.fitting import PanelClassifier
         from mirrisk.tables.clinical import column
         from mirrisk.validation.classes import two_classes
 
-        estimator: PanelEstimator = PanelClassifier(**settings)
         named = column(labelled.clinical, outcome, labels)
-        codes, *words = two_classes(named.tolist(), event_class)
+        codes, other, happened = two_classes(named.tolist(), event_class)
+        estimator: PanelEstimator = PanelClassifier(class_names=(other, happened), **settings)
         y = codes.astype(int)
     else:
         from mirrisk.fitting import PanelSurvival
         from mirrisk.tables.clinical import column, numbers
 
-        estimator = PanelSurvival(horizon=horizon, death=death, **settings)
+        estimator = PanelSurvival(horizon=horizon, death=death or "event", **settings)
         y = fitted.follow_up(
             numbers(column(labelled.clinical, str(time), labels), labels),
             numbers(column(labelled.clinical, str(event), labels), labels),
         )
     with show.progress("Fitting"):
         final = fitted.with_stability(estimator, stability, jobs).fit(samples, y, groups=patients)
-    if words:
-        other, happened = words
-        final.summary_.name_classes(event=happened, other=other)
     show.stderr().print(show.bullets(notes))
     if final.panel_ is None:
         fitted.print_summary(final.summary_)
@@ -274,8 +272,8 @@ def _check_outcome(
     outcome: str | None,
     time: str | None,
     event: str | None,
-    horizon: float | None,
     event_class: str | None,
+    **of_survival: object,
 ) -> None:
     if outcome is None and time is None and event is None:
         raise typer.BadParameter("no outcome: --outcome COLUMN, or --time COLUMN --event COLUMN")
@@ -283,10 +281,11 @@ def _check_outcome(
         raise typer.BadParameter("--outcome or --time with --event, not both")
     if outcome is None and (time is None or event is None):
         raise typer.BadParameter("--time and --event go together")
-    if outcome is None and horizon is None:
+    if outcome is None and of_survival["horizon"] is None:
         raise typer.BadParameter("no --horizon: a probability of an event until when?")
-    if outcome is not None and horizon is not None:
-        raise typer.BadParameter("--horizon is for --time and --event")
+    for name, value in of_survival.items():
+        if outcome is not None and value is not None:
+            raise typer.BadParameter(f"--{name} is for --time and --event")
     if outcome is None and event_class is not None:
         raise typer.BadParameter("--event-class goes with --outcome")
 

@@ -38,12 +38,17 @@ class Names:
         out: str,
     ) -> "Names":
         """Take what was given, else the names of files and columns."""
+        from mirrisk.errors import InvalidPanelError
         from mirrisk.model import check_identity
         from mirrisk.panel import PANEL_ID
 
         stem = Path(out).name.split(".")[0].lower().replace(" ", "-")
         named = id or stem
-        check_identity("id", named, PANEL_ID)
+        try:
+            check_identity("id", named, PANEL_ID)
+        except InvalidPanelError as error:
+            told = "" if id else "name it: --id (if omitted it is the name of the file)"
+            raise InvalidPanelError(error.what, expected=error.expected, remedy=told) from None
         what = endpoint or "outcome"
         name = cohort or ("a cohort" if table == "-" else Path(table).name.split(".")[0])
         return cls(named, title or f"Fitted to {what} in {name}", what, name)
@@ -110,7 +115,7 @@ def validated(estimator: "PanelEstimator", cohort: "Cohort", y: Any, **scheme: A
 
 def print_summary(summary: "Summary") -> None:
     """Print what a fit found."""
-    show.stderr().print(str(summary), soft_wrap=True)
+    show.stderr().print(show.plain_lines(str(summary)), soft_wrap=True)
 
 
 def print_panel(console: "Console", panel: "FittedPanel") -> None:

@@ -97,12 +97,23 @@ def _about(reference: "Reference") -> "list[tuple[str, RenderableType]]":
         ("library", f"{reads:,.0f} reads (median)" if reads else ""),
         ("panels", ", ".join(panel.id for panel in _panels_served(reference)) or "none shipped"),
         ("fitted for", ", ".join(reference.panels)),
+        *_own_scores(reference),
         *_normalisers(reference),
         ("undetermined", _undetermined(reference)),
         ("expressed", f"{len(reference.profile.keys)} miRNAs judge the fitness of a sample"),
         ("told from", others),
         ("digest", reference.digest),
     ]
+
+
+def _own_scores(reference: "Reference") -> "list[tuple[str, RenderableType]]":
+    """Tell how many of the cohort's own scores are beyond the cutoffs: a tenth is meant."""
+    about: list[tuple[str, RenderableType]] = []
+    for panel in reference.score_grids:
+        low, high = reference.beyond_cutoffs(panel)
+        label = "" if about else "own scores"
+        about.append((label, f"{panel}: {high:.1%} high, {low:.1%} low (10% each are meant)"))
+    return about
 
 
 def _normalisers(reference: "Reference") -> "list[tuple[str, RenderableType]]":

@@ -1,12 +1,13 @@
 """``mirrisk score``: a table in, risk flags with reasons out."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mirrisk.cli import batches, options, show, summary
-from mirrisk.output import STDOUT, check_targets, csv_bytes, write_bytes
+from mirrisk.output import STDOUT, check_targets, write_csv, write_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,16 +104,18 @@ def score(
         "--reference": reference,
         "--aliases": how.aliases,
         "--covariates": covariates,
-        "--panel": next((name for name in names if name.endswith(".json")), None),
+        **{f"--panel {name}": name for name in names if Path(name).is_file()},
     }
     if many:
         batches.check_many(out, contributions, explain, as_json=as_json, resume=resume)
     elif resume or jobs != 1:
         raise typer.BadParameter("--resume and --jobs are for many files")
-    elif engine and not _into_files(out, contributions, explain, as_json=as_json):
-        raise typer.BadParameter("--engine needs --out FILE, without --explain and --json")
+    elif (engine or scheduler) and not _into_files(out, contributions, explain, as_json=as_json):
+        raise typer.BadParameter(
+            "--engine and --scheduler need --out FILE, without --explain and --json"
+        )
     scores_to = out or _default_target(as_json, explain, contributions)
-    if not many:
+    if not many or batches.into_table(out):
         check_targets({"--out": scores_to, "--contributions": contributions}, inputs)
     with show.progress("Scoring"):
         arguments = _arguments(how, names, reference, covariates, min_coverage, min_reads)
@@ -217,16 +220,29 @@ def _score_whole(
     options = {name: arguments.pop(name) for name in SCORING}
     assessment = score(read(table, **arguments), **options)
     explanation = None if explain is None else assessment.explain(explain)
-    files: dict[str, bytes] = {}
+    frames: dict[str, pd.DataFrame] = {}
     if contributions:
-        files[contributions] = csv_bytes(assessment.contributions)
-    if scores_to:
-        files[scores_to] = (
-            _as_json(assessment, explanation).encode() if as_json else csv_bytes(assessment.scores)
-        )
-    write_bytes(files)
-    _print(assessment, explanation, list(files))
+        frames[contributions] = assessment.contributions
+    if scores_to and not as_json:
+        frames[scores_to] = assessment.scores
+    texts = {scores_to: _as_json(assessment, explanation)} if scores_to and as_json else {}
+    _write(frames, texts)
+    _print(assessment, explanation, [*frames, *texts])
     _exit(int((assessment.scores["flag"] != "not_scored").sum()))
+
+
+def _write(frames: "dict[str, pd.DataFrame]", texts: dict[str, str]) -> None:
+    """Write tables, of the kinds that the files' names say, and texts: all of them or none."""
+    from mirrisk.batch.sinks import sinks
+
+    with sinks({path: path for path in frames if path != STDOUT}) as opened:
+        for path, sink in opened.items():
+            sink.write(frames[path])
+        write_texts({path: text for path, text in texts.items() if path != STDOUT})
+    if STDOUT in frames:
+        write_csv(frames[STDOUT], STDOUT)
+    elif STDOUT in texts:
+        write_texts({STDOUT: texts[STDOUT]})
 
 
 def _print(assessment: "Assessment", explanation: "Explanation | None", written: list[str]) -> None:
@@ -243,23 +259,21 @@ def _print(assessment: "Assessment", explanation: "Explanation | None", written:
     if terminal and not written:
         summary.print_scores(console, assessment)
     summary.print_summary(console, Summary.of(assessment))
-    for path in written:
-        if path != STDOUT:
-            console.print(f"written: {show.plain(path)}", style="dim", soft_wrap=True)
+    show.written(console, (path for path in written if path != STDOUT))
 
 
 def _as_json(assessment: "Assessment", explanation: "Explanation | None") -> str:
     from mirrisk import __version__
+    from mirrisk.batch.tally import ABOUT_REFERENCE
 
     reference = assessment.reference
-    about = ("name", "digest", "n", "unit", "level", "specimen", "cancer")
     content: dict[str, Any] = {
         "mirrisk": __version__,
         "panels": [
             {"id": r.panel.id, "version": r.panel.version, "digest": r.panel.digest}
             for r in assessment.results
         ],
-        "reference": {name: getattr(reference, name) for name in about},
+        "reference": {name: getattr(reference, name) for name in ABOUT_REFERENCE},
         "notes": list(assessment.notes),
         "scores": _records(assessment.scores),
     }

@@ -144,6 +144,12 @@ def warning(text: object) -> None:
     _message("warning:", text, "bold yellow")
 
 
+def written(console: Console, paths: Iterable[str]) -> None:
+    """Say which files hold results."""
+    for path in paths:
+        console.print(f"written: {plain(path)}", style="dim", soft_wrap=True)
+
+
 def note(text: object) -> None:
     """Print a message that is not a result."""
     stderr().print(plain(text), soft_wrap=True)

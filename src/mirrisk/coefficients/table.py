@@ -65,8 +65,8 @@ def read_rows(path: str) -> tuple[list[Row], tuple[str, ...]]:
     if not body:
         raise InvalidTableError("no row below the header", where=path, expected="a row per miRNA")
     rows = []
-    for number, cells in body:
-        place = f"{path}, row {number}"
+    for line, cells in body:
+        place = f"{path}, row {line}"
         if len(cells) != len(header):
             raise InvalidTableError(
                 f"{len(cells)} cells, where the header has {len(header)}",
@@ -82,8 +82,8 @@ def _filled_lines(text: str, path: str) -> list[tuple[int, list[str]]]:
     delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
     try:
         return [
-            (number, [cell.strip() for cell in cells])
-            for number, cells in enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), 1)
+            (line, [cell.strip() for cell in cells])
+            for line, cells in enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), 1)
             if any(cell.strip() for cell in cells)
         ]
     except csv.Error as error:

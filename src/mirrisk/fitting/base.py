@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -192,24 +192,9 @@ class PanelEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _settings(self) -> Settings:
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        return Settings(
-            directions=self.directions,
-            mixings=tuple(self.mixings),
-            n_penalties=self.n_penalties,
-            min_ratio=self.min_ratio,
-            mixing=self.mixing,
-            penalty=self.penalty,
-            folds=self.folds,
-            repeats=self.repeats,
-            rule=self.rule,
-            sensitivity=self.sensitivity,
-            specificity=self.specificity,
-            stability=self.stability,
-            audit=self.audit,
-            accept_small=self.accept_small,
-            seed=seed,
-            n_jobs=self.n_jobs,
-        )
+        names = {field.name for field in fields(Settings)} - {"mixings", "seed"}
+        own = {name: getattr(self, name) for name in names}
+        return Settings(mixings=tuple(self.mixings), seed=seed, **own)
 
     # -- applying ---------------------------------------------------------------------------
 

@@ -113,6 +113,18 @@ def _descend(
     return at
 
 
+def check_targets(sensitivity: float, specificity: float) -> None:
+    """Refuse targets that no cutoff has.
+
+    Raises
+    ------
+    MismatchError
+    """
+    for name, target in (("sensitivity", sensitivity), ("specificity", specificity)):
+        if not 0 < target < 1:
+            raise MismatchError(f"{name}={target}", expected="a share above 0 and below 1")
+
+
 def choose_cutoffs(
     eta: FloatArray, y: FloatArray, *, sensitivity: float = 0.9, specificity: float = 0.9
 ) -> ChosenCutoffs:
@@ -131,9 +143,7 @@ def choose_cutoffs(
         Targets, above 0 and below 1: the share of events above the low cutoff, and that of
         non-events below the high one.
     """
-    for name, target in (("sensitivity", sensitivity), ("specificity", specificity)):
-        if not 0 < target < 1:
-            raise MismatchError(f"{name}={target}", expected="a share above 0 and below 1")
+    check_targets(sensitivity, specificity)
     events, others = np.sort(eta[y == 1]), np.sort(eta[y == 0])
     seen = np.unique(eta)
     # Beyond all values there is always one that reaches the target.

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from mirrisk.vocabulary import BoolArray, FloatArray, IntArray, Specimen
 
 MOST_MISSING = 0.5
-"""A miRNA missing in a greater share of the samples would mostly be imputed: it is left out."""
+"""A miRNA missing in a greater share of the samples would mostly be imputed: it is left out. Set
+here, not taken from a source; the candidates left out are counted in the summary."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from mirrisk.errors import MismatchError
 from mirrisk.fitting.base import PanelEstimator
 from mirrisk.fitting.candidates import choose_candidates
+from mirrisk.fitting.cohort import in_order
 from mirrisk.fitting.logistic import fit_logistic_panel
 from mirrisk.fitting.penalties import threads
 from mirrisk.fitting.report import Summary
@@ -85,6 +87,9 @@ class PanelClassifier(ClassifierMixin, PanelEstimator):  # type: ignore[misc]
         Set the literature's directions beside those found, and compare with the curated panel.
     accept_small : bool, default False
         Fit even to fewer than 10 events or non-events, or 20 samples; the result says so.
+    class_names : (str, str), optional
+        What reports call no event and the event; default the classes themselves, which are often
+        coded 0 and 1.
     quiet : bool, default False
         No warnings of what the report tells anyway, and of samples that look unlike the cohort:
         for fits inside a resampling.
@@ -148,6 +153,7 @@ class PanelClassifier(ClassifierMixin, PanelEstimator):  # type: ignore[misc]
         stability: int = 0,
         audit: bool = True,
         accept_small: bool = False,
+        class_names: tuple[str, str] | None = None,
         quiet: bool = False,
         n_jobs: int = 1,
         random_state: Any = 0,
@@ -173,6 +179,7 @@ class PanelClassifier(ClassifierMixin, PanelEstimator):  # type: ignore[misc]
         self.stability = stability
         self.audit = audit
         self.accept_small = accept_small
+        self.class_names = class_names
         self.quiet = quiet
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -223,13 +230,17 @@ class PanelClassifier(ClassifierMixin, PanelEstimator):  # type: ignore[misc]
                 panel=panel,
                 cancer=cancer,
                 groups=patients,
-                classes=(str(self.classes_[0]), str(self.classes_[1])),
+                classes=self._class_names(),
             )
         self.panel_: FittedPanel | None = found.panel
         self.tuning_: Tuning = found.tuning
         self.summary_ = Summary(found.report)
         self._frequency = found.frequency
         return self
+
+    def _class_names(self) -> tuple[str, str]:
+        other, event = map(str, self.classes_ if self.class_names is None else self.class_names)
+        return other, event
 
     def decision_function(self, X: Any, *, clinical: pd.DataFrame | None = None) -> FloatArray:
         """Return calibrated log odds of the event.
@@ -280,6 +291,30 @@ class PanelClassifier(ClassifierMixin, PanelEstimator):  # type: ignore[misc]
         """
         log_odds = self.decision_function(X, clinical=clinical)
         return self.classes_[(log_odds > 0).astype(np.intp)]
+
+    def score(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        clinical: pd.DataFrame | None = None,
+    ) -> float:
+        """Return the share of samples whose likelier class is right, as scikit-learn scores.
+
+        Parameters
+        ----------
+        X, y, clinical
+            As for :meth:`fit`.
+        sample_weight : array of shape (n_samples,), optional
+
+        Returns
+        -------
+        float
+        """
+        in_order(y, X, "y")
+        predicted = self.predict(X, clinical=clinical)
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that the outcome is binary and that NaN is allowed."""

@@ -13,6 +13,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from mirrisk.arrays import take_columns
 from mirrisk.errors import InvalidTableError, MismatchError, NotFoundError, did_you_mean
 from mirrisk.expression import Expression, distinct, index_features
+from mirrisk.tables.clinical import column, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,24 +105,25 @@ class Cohort:
                 f"no clinical columns were given, but {', '.join(covariates)} wanted",
                 expected="clinical=, a frame with the samples' names as its index",
             )
+        _refuse_twice(covariates)
+        where = "clinical columns"
         frame = clinical.set_axis(clinical.index.map(str), axis=0)
-        _places(covariates, list(map(str, frame.columns)))
+        values = np.column_stack(
+            [numbers(column(frame, name, where), where) for name in covariates]
+        )
         if not frame.index.is_unique:
             twice = frame.index[frame.index.duplicated()][0]
-            raise InvalidTableError(
-                "a sample has several rows", where=f"clinical columns: sample {twice!r}"
-            )
-        absent = [sample for sample in expression.samples if sample not in frame.index]
+            raise InvalidTableError("a sample has several rows", where=f"{where}: sample {twice!r}")
+        rows = frame.index.get_indexer(pd.Index(expression.samples))
+        absent = [sample for sample, row in zip(expression.samples, rows, strict=True) if row < 0]
         if absent:
             raise NotFoundError(
                 f"no row for {len(absent)} of {len(expression)} samples",
-                where=f"clinical columns: sample {absent[0]!r}",
+                where=f"{where}: sample {absent[0]!r}",
                 expected="one row per sample of the table",
                 remedy="add the rows (with empty cells where nothing is known)",
             )
-        part = frame.loc[list(expression.samples), list(covariates)]
-        require_numbers(part, covariates)
-        return cls(expression, part.to_numpy(dtype=np.float64, na_value=np.nan), tuple(covariates))
+        return cls(expression, values[rows], tuple(covariates))
 
 
 def require_numbers(frame: pd.DataFrame, covariates: Sequence[str]) -> None:
@@ -134,10 +136,10 @@ def require_numbers(frame: pd.DataFrame, covariates: Sequence[str]) -> None:
     for name in covariates:
         if name not in frame.columns:
             continue  # told where columns are looked for
-        column = frame[name]
-        if isinstance(column, pd.DataFrame):
+        values = frame[name]
+        if isinstance(values, pd.DataFrame):
             raise InvalidTableError(f"several columns are named {name!r}", expected="one")
-        kind = column.dropna().infer_objects()
+        kind = values.dropna().infer_objects()
         if not (is_numeric_dtype(kind) or is_bool_dtype(kind)) and len(kind):
             raise InvalidTableError(
                 f"covariate {name!r} holds {str(kind.iloc[0])!r}",
@@ -155,8 +157,8 @@ def require_variation(values: FloatArray, names: Sequence[str]) -> None:
     ------
     InvalidTableError
     """
-    for column, name in zip(values.T, names, strict=True):
-        known = column[~np.isnan(column)]
+    for given, name in zip(values.T, names, strict=True):
+        known = given[~np.isnan(given)]
         if not np.isfinite(known).all():
             raise InvalidTableError(f"covariate {name!r} holds an infinite value")
         if not len(known) or np.ptp(known) == 0:
@@ -179,6 +181,9 @@ def in_order(given: object, X: object, what: str) -> None:
     MismatchError
     """
     samples = sample_names(X)
+    if isinstance(given, tuple):  # event and time
+        for part in given:
+            in_order(part, X, what)
     if not isinstance(given, pd.Series | pd.DataFrame) or samples is None:
         return
     labels = [str(label) for label in given.index]
@@ -224,9 +229,13 @@ def sample_names(X: object) -> list[str] | None:
     return list(X.samples) if isinstance(X, Expression | Cohort) else None
 
 
-def _places(covariates: Sequence[str], columns: Sequence[str]) -> list[int]:
+def _refuse_twice(covariates: Sequence[str]) -> None:
     if len(set(covariates)) < len(covariates):
         raise MismatchError("a covariate is named twice", where=", ".join(covariates))
+
+
+def _places(covariates: Sequence[str], columns: Sequence[str]) -> list[int]:
+    _refuse_twice(covariates)
     for name in covariates:
         if name not in columns:
             raise NotFoundError(

@@ -207,7 +207,7 @@ def _said(gain: Gain, name: str, panel: str, count: int) -> str:
         verdict = "is not shown to do better"
     interval = "interval not known"
     if not np.isnan(gain.low):
-        interval = f"95% CI {gain.low:+.2f} to {gain.high:+.2f}"
+        interval = f"{LEVEL:.0%} CI {gain.low:+.2f} to {gain.high:+.2f}"
     return (
         f"Out of fold the fitted panel {verdict} than the curated panel {panel} alone, of which "
         f"nothing is fitted: {name} {gain.fitted:.2f} against {gain.curated:.2f}, difference "

@@ -21,6 +21,10 @@ COLLINEAR = 1e-9
 """Columns whose correlation matrix has a smaller eigenvalue depend on one another."""
 
 
+class DependentError(MismatchError):
+    """Columns of which one follows from the others: no one set of coefficients is optimal."""
+
+
 @dataclass(frozen=True, eq=False)
 class CoxFit:
     """Cox regression by maximum partial likelihood.
@@ -74,8 +78,9 @@ def fit_cox(
     InvalidExpressionError
         `X` is no table of finite numbers.
     MismatchError
-        Times or events are unusable; columns are constant or depend linearly on one another; no
-        finite coefficients are optimal.
+        Times or events are unusable; columns are constant; no finite coefficients are optimal.
+    DependentError
+        Columns depend linearly on one another. (It is a MismatchError.)
 
     References
     ----------
@@ -244,7 +249,7 @@ def _refuse_dependent(problem: CoxProblem) -> None:
         )
     correlation = problem.Z.T @ (problem.Z * problem.risk.mass[:, None]) / problem.risk.n
     if np.linalg.eigvalsh(correlation)[0] < COLLINEAR:
-        raise MismatchError(
+        raise DependentError(
             f"{problem.Z.shape[1]} columns depend linearly on one another",
             where=f"{problem.risk.n} samples",
             expected="columns none of which follows from the others",

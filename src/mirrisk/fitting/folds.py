@@ -18,6 +18,19 @@ Fold = tuple["IntArray", "IntArray"]
 """Rows to learn from, and rows held out."""
 
 
+def check_folds(folds: int, repeats: int) -> None:
+    """Refuse a cross-validation without a fold to learn from and one to judge in.
+
+    Raises
+    ------
+    MismatchError
+    """
+    if folds < 2 or repeats < 1:
+        raise MismatchError(
+            f"folds={folds}, repeats={repeats}", expected="2 folds and 1 repeat, or more"
+        )
+
+
 def make_folds(
     y: FloatArray,
     groups: IntArray | None,
@@ -46,10 +59,7 @@ def make_folds(
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    if folds < 2 or repeats < 1:
-        raise MismatchError(
-            f"folds={folds}, repeats={repeats}", expected="2 folds and 1 repeat, or more"
-        )
+    check_folds(folds, repeats)
     units = np.arange(len(y)) if groups is None else groups
     most = min(len(np.unique(units[y == value])) for value in needed)
     count = max(2, min(folds, most))

@@ -9,7 +9,7 @@ import numpy as np
 
 from mirrisk.errors import MismatchError
 from mirrisk.fitting.families import BINOMIAL
-from mirrisk.fitting.penalties import LEAST_MIXING
+from mirrisk.fitting.penalties import LEAST_MIXING, least_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 STEP = 0.85
 """A solver is led to a penalty by stronger ones, each this share of the one before: warm starts
 along a path cost less than one cold start."""
-
-FLOOR, FLOOR_WIDE = 1e-4, 0.01
-"""How weak a penalty may get, as a share of the strongest, and with more features than samples: as
-in glmnet."""
 
 WEAK_MIXING = 0.1
 """The strongest penalty of a weaker mixing than this is as much higher (ridge never leaves anything
@@ -78,7 +74,7 @@ class Grid:
             )
         # Where no coefficient ever leaves 0 every penalty gives the same model: any will do.
         starts = [strongest(values, y, design, mixing, family) or 1.0 for mixing in mixings]
-        floor = FLOOR_WIDE if len(values) < values.shape[1] else FLOOR
+        floor = least_ratio((len(values), values.shape[1]))
         return cls(
             tuple(map(float, mixings)),
             np.array([np.geomspace(start, start * min_ratio, n_penalties) for start in starts]),

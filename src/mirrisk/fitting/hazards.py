@@ -11,9 +11,10 @@ import numpy as np
 from mirrisk.errors import MirriskWarning, MismatchError
 from mirrisk.fitting.calibration import choose_cutoffs
 from mirrisk.fitting.comparison import WithinFoldC, compare_with_curated, curated_scores
-from mirrisk.fitting.counting import Counted, mean_by_patient
-from mirrisk.fitting.cox_likelihood import fit_cox
+from mirrisk.fitting.counting import Counted, check_events, mean_by_patient
+from mirrisk.fitting.cox_likelihood import DependentError, fit_cox
 from mirrisk.fitting.directions import Design
+from mirrisk.fitting.endpoint import COMPETING
 from mirrisk.fitting.families import HAZARDS
 from mirrisk.fitting.folds import make_folds
 from mirrisk.fitting.hazard_calibration import calibration_slope, exported_baseline
@@ -23,7 +24,6 @@ from mirrisk.fitting.sample_size import supported
 from mirrisk.fitting.steps import audit, make_grid, make_panel, stability
 from mirrisk.fitting.tuning import fit_at, tune
 from mirrisk.model import Cutoffs, Link
-from mirrisk.reference.learning import MIN_SAMPLES
 
 if TYPE_CHECKING:
     from mirrisk.fitting.calibration import ChosenCutoffs
@@ -37,11 +37,9 @@ if TYPE_CHECKING:
     from mirrisk.panel import Panel
     from mirrisk.vocabulary import IntArray
 
-LEAST_EVENTS = 10
-"""Fewer events tell next to nothing about any miRNA."""
-
 FEW_FOLLOWED = 10
-"""Where fewer samples are followed to the horizon, that is a caveat."""
+"""Where fewer samples are followed to the horizon, that is a caveat: the rule of the least events
+(see :mod:`mirrisk.fitting.counting`), of those who went without."""
 
 ENDPOINTS = {
     ("event", False): "Nothing competes with the event.",
@@ -124,7 +122,7 @@ def fit_survival_panel(
         Of a cohort that is too small for its candidates, and of a model without any miRNA.
     """
     counted = Counted.of(outcome.happened, groups)
-    _check_events(counted, accept_small=settings.accept_small)
+    check_events(counted, accept_small=settings.accept_small, classes=False)
     until = check_horizon(horizon, outcome)
     held = settings.held
     predictors = Predictors.learn(
@@ -163,6 +161,7 @@ def fit_survival_panel(
         int(design.count),
         timepoint=until,
         mean_follow_up=float(mean_by_patient(outcome.time, groups).mean()),
+        unit=counted.unit,
     )
     if not support.sufficient:
         warnings.warn(str(support), MirriskWarning, stacklevel=3)
@@ -172,7 +171,7 @@ def fit_survival_panel(
     report = {
         "outcome": _described(outcome, until),
         **described(predictors, counted, support),
-        "accepted_small": _is_small(counted),
+        "accepted_small": counted.is_small(classes=False),
         "directions": settings.directions,
         "tuning": tuning_report(tuning, settings.rule, settings.repeats, held=held),
         "calibration": {
@@ -232,39 +231,23 @@ def check_horizon(horizon: float | None, outcome: SurvivalOutcome) -> float:
     return until
 
 
-def _check_events(counted: Counted, *, accept_small: bool) -> None:
-    if counted.events < LEAST_EVENTS and not accept_small:
-        among = f"{counted.n} {counted.unit}"
-        raise MismatchError(
-            f"{counted.events} events among {among}: too few to fit anything to",
-            expected=f"at least {LEAST_EVENTS} events"
-            + (", of different patients" if counted.grouped else ""),
-            remedy="add samples or longer follow-up, score with a panel of the literature "
-            "instead, or accept what comes of it: --accept-small (in Python: accept_small=True)",
-        )
-
-
-def _is_small(counted: Counted) -> bool:
-    return counted.events < LEAST_EVENTS or counted.samples < MIN_SAMPLES
-
-
 def _check_covariates(predictors: Predictors, outcome: SurvivalOutcome) -> None:
     """Refuse covariates, which bear no penalty, without finite coefficients of their own."""
     if not predictors.covariates:
         return
     try:
         fit_cox(predictors.values[:, predictors.clinical], **outcome.rows)
-    except MismatchError as error:
-        dependent = "depend" in str(error)
+    except DependentError:
         raise MismatchError(
-            "a covariate follows from the others"
-            if dependent
-            else "the covariates order the events without exception: no finite coefficients are "
-            "optimal",
+            "a covariate follows from the others",
             where=", ".join(predictors.covariates),
-            remedy="leave one out: of columns of 0 and 1 for all categories, any"
-            if dependent
-            else "leave out the covariate that the outcome was defined by, or merge rare "
+            remedy="leave one out: of columns of 0 and 1 for all categories, any",
+        ) from None
+    except MismatchError:
+        raise MismatchError(
+            "the covariates order the events without exception: no finite coefficients are optimal",
+            where=", ".join(predictors.covariates),
+            remedy="leave out the covariate that the outcome was defined by, or merge rare "
             "categories",
         ) from None
 
@@ -288,8 +271,10 @@ def _chosen_cutoffs(
 ) -> ChosenCutoffs:
     """Cut off at the horizon, among those whose status is known there.
 
-    Who was censored before it is left out, which holds the shares right as long as censoring
-    does not depend on the risk.
+    Who was censored before it is left out, as is told beside the shares. Where censoring does not
+    depend on the risk, and nothing competes, that holds the specificity right: all who went
+    without the event were followed as long. The sensitivity comes out high, if anything: an early
+    event, which the predictor tells best, is seldomer hidden by censoring than a late one.
     """
     seen = ~np.isnan(tuning.etas).all(axis=0)
     status = np.where(seen, outcome.by(horizon), np.nan)
@@ -319,7 +304,7 @@ def _words(cutoffs: ChosenCutoffs, horizon: float) -> Cutoffs:
 
 def _described(outcome: SurvivalOutcome, horizon: float) -> dict[str, Any]:
     status = outcome.by(horizon)
-    competing = (outcome.event == 2) & (outcome.time <= horizon)
+    competing = (outcome.event == COMPETING) & (outcome.time <= horizon)
     followed = int((outcome.time >= horizon).sum())
     words = ENDPOINTS[outcome.death, bool(outcome.deaths)]
     return {

@@ -11,7 +11,7 @@ import numpy as np
 from mirrisk.errors import MirriskWarning, MismatchError
 from mirrisk.fitting.calibration import Calibration, ChosenCutoffs, calibrate, choose_cutoffs
 from mirrisk.fitting.comparison import WithinFoldAUC, compare_with_curated, curated_scores
-from mirrisk.fitting.counting import Counted
+from mirrisk.fitting.counting import Counted, check_events
 from mirrisk.fitting.directions import Design
 from mirrisk.fitting.families import BINOMIAL
 from mirrisk.fitting.folds import make_folds
@@ -21,20 +21,16 @@ from mirrisk.fitting.sample_size import supported
 from mirrisk.fitting.steps import audit, make_grid, make_panel, stability
 from mirrisk.fitting.tuning import fit_at, tune
 from mirrisk.model import Cutoffs, Link
-from mirrisk.reference.learning import MIN_SAMPLES
 from mirrisk.validation.logistic import SeparatedError, fit_logistic
 
 if TYPE_CHECKING:
     from mirrisk.fitting.candidates import Candidates
     from mirrisk.fitting.cohort import Cohort
     from mirrisk.fitting.settings import Settings
-    from mirrisk.fitting.tuning import Model, Tuning
+    from mirrisk.fitting.tuning import Tuning
     from mirrisk.model import FittedPanel
     from mirrisk.panel import Panel
     from mirrisk.vocabulary import FloatArray, IntArray
-
-LEAST_EVENTS = 10
-"""Fewer events, or fewer non-events, tell next to nothing about any miRNA."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +39,7 @@ class LogisticFit:
 
     Attributes
     ----------
-    predictors : Predictors
     tuning : Tuning
-    model : Model
-    calibration : Calibration
-        Of the model's linear predictor; the panel's coefficients hold the slope.
     panel : FittedPanel or None
         None where nothing predicts the outcome better than its frequency.
     frequency : float
@@ -56,10 +48,7 @@ class LogisticFit:
         Plain types.
     """
 
-    predictors: Predictors
     tuning: Tuning
-    model: Model
-    calibration: Calibration
     panel: FittedPanel | None
     frequency: float
     report: dict[str, Any]
@@ -132,14 +121,14 @@ def fit_logistic_panel(
     )
     model = fit_at(predictors.values, y, design, tuning.mixing, tuning.penalty)
     calibration, cutoffs = _calibrated(tuning, y, settings)
-    support = supported(counted.n, counted.events, int(design.count))
+    support = supported(counted.n, counted.events, int(design.count), unit=counted.unit)
     if not support.sufficient:
         warnings.warn(str(support), MirriskWarning, stacklevel=3)
     selection = stability(cohort, y, y == 1, groups, predictors, tuning, settings, BINOMIAL)
     report = {
         "outcome": {"kind": "binary", "event": event, "other": other},
         **described(predictors, counted, support),
-        "accepted_small": is_small(counted),
+        "accepted_small": counted.is_small(),
         "directions": settings.directions,
         "tuning": tuning_report(tuning, settings.rule, settings.repeats, held=held),
         "calibration": calibration._asdict(),
@@ -158,41 +147,7 @@ def fit_logistic_panel(
             )
     link = Link("logistic", *calibration)
     fitted = make_panel(predictors, model, link, _cutoffs(cutoffs), selection, report, cancer)
-    return LogisticFit(predictors, tuning, model, calibration, fitted, float(y.mean()), report)
-
-
-def check_events(counted: Counted, *, accept_small: bool) -> None:
-    """Refuse fewer than 10 events or non-events, of different patients where these are known.
-
-    Raises
-    ------
-    MismatchError
-    """
-    others = counted.n - counted.events
-    if min(counted.events, others) < LEAST_EVENTS and not accept_small:
-        few = counted.events < LEAST_EVENTS
-        what = f"{counted.events} events" if few else f"{others} non-events"
-        among = f"{counted.n} {counted.unit}"
-        if counted.grouped:
-            among += f" ({counted.samples} samples)"
-        raise MismatchError(
-            f"{what} among {among}: too few to fit anything to",
-            expected=f"at least {LEAST_EVENTS} events and {LEAST_EVENTS} non-events"
-            + (", of different patients" if counted.grouped else ""),
-            remedy=f"add {counted.unit}, score with a panel of the literature instead, or accept "
-            "what comes of it: --accept-small (in Python: accept_small=True)",
-        )
-    if min(counted.events, others) < 1:
-        raise MismatchError(
-            f"{counted.n} {counted.unit} with {counted.events} events",
-            expected="an event and a non-event, of different patients",
-        )
-
-
-def is_small(counted: Counted) -> bool:
-    """Tell whether a cohort is below the least size."""
-    few = min(counted.events, counted.n - counted.events) < LEAST_EVENTS
-    return few or counted.samples < MIN_SAMPLES
+    return LogisticFit(tuning, fitted, float(y.mean()), report)
 
 
 def check_covariates(predictors: Predictors, y: FloatArray) -> None:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 LEAST_MIXING = 1e-3
 """Ridge leaves no coefficient at 0; as in glmnet its path starts as if the mixing were this."""
 
+FLOOR, FLOOR_WIDE = 1e-4, 0.01
+"""How weak a penalty may get, as a share of the strongest, and with more features than samples: as
+in glmnet."""
+
 SLACK = 10.0
 """A solution is doubted if a condition of optimality is missed by so many tolerances."""
 
@@ -41,8 +45,7 @@ def default_lambdas(
 ) -> FloatArray:
     """Return penalties from `start` downwards, for X of a shape."""
     if min_ratio is None:
-        n_samples, n_features = shape
-        min_ratio = 0.01 if n_samples < n_features else 1e-4
+        min_ratio = least_ratio(shape)
     if n_lambdas < 1 or not 0 < min_ratio < 1:
         raise MismatchError(
             f"n_lambdas={n_lambdas}, min_ratio={min_ratio}",
@@ -51,6 +54,12 @@ def default_lambdas(
     # Where no coefficient ever leaves 0 every penalty gives the same model: any start will do.
     start = start or 1.0
     return np.geomspace(start, start * min_ratio, n_lambdas)
+
+
+def least_ratio(shape: tuple[int, int]) -> float:
+    """Return the weakest penalty as a share of the strongest, for X of a shape."""
+    n_samples, n_features = shape
+    return FLOOR_WIDE if n_samples < n_features else FLOOR
 
 
 def least_lambda_of_zeros(columns: Columns, score: FloatArray) -> float:

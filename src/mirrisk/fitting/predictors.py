@@ -114,10 +114,6 @@ class Predictors:
         """Which features are covariates."""
         return np.arange(self.values.shape[1]) >= len(self.candidates)
 
-    def eta(self, coefficients: FloatArray) -> FloatArray:
-        """Return the centred linear predictors of the cohort's samples."""
-        return np.asarray((self.values - self.joint.mean) @ coefficients)
-
     def terms(
         self, coefficients: FloatArray, frequencies: FloatArray | None = None
     ) -> tuple[tuple[Term, ...], tuple[Covariate, ...], list[int]]:

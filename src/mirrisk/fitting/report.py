@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mirrisk.fitting.candidates import count_reasons
+from mirrisk.notes import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
     from mirrisk.panel import Panel
     from mirrisk.reference.measuring import Measured
     from mirrisk.validation.interval import Proportion
-
-OF_SAMPLES = re.compile(
-    r"(?P<what>fitness not checked|composition not corrected|counts of many miRNAs are missing) in "
-    r"(?P<who>all samples|\d+ samples \(.*, \.\.\.\)|samples? .+?)(?P<why>: .*)",
-    re.DOTALL,
-)
-"""Notes that name samples."""
 
 AT_WEAKEST = (
     "The penalty is the weakest of its path: a weaker one might predict better still. A predictor "
@@ -45,17 +38,13 @@ class Summary:
 
     content: dict[str, Any]
 
-    def name_classes(self, event: str, other: str) -> None:
-        """Name the classes as a caller does who coded the event as 1 and the other as 0."""
-        self.content["outcome"].update(event=event, other=other)
-
     def __str__(self) -> str:
         return "\n".join(_sentences(self.content))
 
 
 def described(predictors: Predictors, counted: Counted, support: Support) -> dict[str, Any]:
     """Tell what a model was fitted to, and what the cohort supports."""
-    candidates = predictors.candidates
+    candidates, gaps = predictors.candidates, np.isnan(predictors.observed)
     return {
         **counted.to_dict(),
         "candidates": {
@@ -65,49 +54,22 @@ def described(predictors: Predictors, counted: Counted, support: Support) -> dic
             "panel_left_out": candidates.left_out,
         },
         "covariates": list(predictors.covariates),
-        "imputed_share": float(np.isnan(predictors.observed).mean()),
+        "covariates_known": (~gaps[:, predictors.clinical]).sum(axis=0).tolist(),
+        "imputed_share": float(gaps.mean()),
         "unlike_the_others": sum(map(bool, predictors.measured.unfit)),
         "notes": _notes(predictors.measured),
-        "sample_size": {
-            "said": _support(support, counted),
-            "supported_parameters": support.parameters,
-            "parameters": support.required.parameters,
-            "required_n": support.required.n,
-            "shortfall": support.shortfall,
-            "criteria": {c.aim: c.n for c in support.required.criteria},
-            "nagelkerke": support.required.nagelkerke,
-            "assumed": support.assumed,
-        },
+        "sample_size": support.to_dict(),
     }
-
-
-def _support(support: Support, counted: Counted) -> str:
-    """Tell what the cohort supports; where patients are known they are what counts."""
-    told = str(support)
-    if counted.grouped:
-        told = told.replace(f"{counted.n} samples", f"{counted.n} patients", 1)
-    return told
 
 
 def _notes(measured: Measured) -> list[dict[str, Any]]:
     """Count what was noted of samples: a file to be shared names none."""
-    found: list[dict[str, Any]] = []
-    for note in measured.notes:
-        told = OF_SAMPLES.fullmatch(note)
-        if told is None:
-            found.append({"reason": note, "count": None})
-        else:
-            reason, who = told["what"] + told["why"], told["who"]
-            found.append({"reason": reason, "count": _count(who, len(measured.unfit))})
-    return found
-
-
-def _count(who: str, n: int) -> int:
-    """Return how many samples a note is about."""
-    if who == "all samples":
-        return n
-    counted = re.match(r"(\d+) samples \(", who)
-    return int(counted[1]) if counted else who.count(", ") + 1
+    return [
+        {"reason": note.template.replace(" in {who}", ""), "count": note.count}
+        if isinstance(note, Note)
+        else {"reason": note, "count": None}
+        for note in measured.notes
+    ]
 
 
 def tuning_report(tuning: Tuning, rule: str, repeats: int, *, held: bool) -> dict[str, Any]:
@@ -252,7 +214,17 @@ def _of_candidates(report: dict[str, Any]) -> Iterator[str]:
         told = "; ".join(f"{name} ({why})" for name, why in found["panel_left_out"].items())
         yield f"Of the panel no candidates: {told}."
     if report["covariates"]:
-        yield f"Covariates, not penalised: {', '.join(report['covariates'])}."
+        told = ", ".join(
+            name if known == report["n"] else f"{name} (known for {known} of {report['n']})"
+            for name, known in zip(report["covariates"], report["covariates_known"], strict=True)
+        )
+        yield f"Covariates, not penalised: {told}."
+    if report["imputed_share"]:
+        share = report["imputed_share"]
+        yield (
+            f"Missing or below detection: {f'{share:.1%}' if share >= 0.001 else 'below 0.1%'} of "
+            "the values, which are estimated from what each sample shows."
+        )
     if report["unlike_the_others"]:
         yield f"Samples that look unlike the others, and were kept: {report['unlike_the_others']}."
     for note in report["notes"]:

@@ -42,8 +42,6 @@ class RiskSets:
     mass : array of shape (n_samples,)
         Weight of each sample: that of its heaviest row. They add up to the number of samples
         whose weight is above 0.
-    end : float
-        The end of the longest follow-up.
     """
 
     times: FloatArray
@@ -51,7 +49,6 @@ class RiskSets:
     at_risk: FloatArray
     events: FloatArray
     mass: FloatArray
-    end: float
 
     @classmethod
     def of(
@@ -88,7 +85,6 @@ class RiskSets:
             at_risk=_at_risk(times, begin, stop, weight, owner, n),
             events=np.bincount(owner, happened, n).astype(float, copy=False),
             mass=mass * scale,
-            end=float(stop[weight > 0].max()),
         )
 
     @property

@@ -29,7 +29,7 @@ import math
 from dataclasses import dataclass
 from numbers import Integral
 from statistics import NormalDist
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -144,6 +144,8 @@ class Support:
         What the candidate parameters asked about need.
     assumed : bool
         Whether the expected R2 was assumed for want of a given one.
+    unit : str
+        What is counted, in the plural.
     """
 
     n: int
@@ -151,6 +153,7 @@ class Support:
     parameters: int
     required: SampleSize
     assumed: bool
+    unit: str = "samples"
 
     @property
     def shortfall(self) -> int:
@@ -168,7 +171,7 @@ class Support:
     def _capacity(self) -> str:
         number = self.parameters
         capacity = _count(number, "candidate parameter") if number else "no candidate parameter"
-        return f"A cohort of {_cohort(self.n, self.events)} supports {capacity}"
+        return f"A cohort of {_cohort(self.n, self.events, self.unit)} supports {capacity}"
 
     def _verdict(self) -> str:
         required = self.required
@@ -177,13 +180,27 @@ class Support:
             return f"{asked} {'is' if one else 'are'} considered."
         return (
             f"{asked} {'needs' if one else 'need'} "
-            f"{_cohort(required.n, math.ceil(required.events))} "
+            f"{_cohort(required.n, math.ceil(required.events), self.unit)} "
             f"for {_aim(required)}: {self.shortfall:,} more."
         )
 
     def _expectation(self) -> str:
         verb, of = "Assumed" if self.assumed else "Expected", self.required
         return f"{verb}: Nagelkerke R2 {of.nagelkerke:.2g} (Cox-Snell {of.rsquared:.2g})."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the report of a fit says of it."""
+        required = self.required
+        return {
+            "said": str(self),
+            "supported_parameters": self.parameters,
+            "parameters": required.parameters,
+            "required_n": required.n,
+            "shortfall": self.shortfall,
+            "criteria": {criterion.aim: criterion.n for criterion in required.criteria},
+            "nagelkerke": required.nagelkerke,
+            "assumed": self.assumed,
+        }
 
 
 def binary_sample_size(
@@ -310,6 +327,7 @@ def supported(
     nagelkerke: float | None = None,
     c_statistic: float | None = None,
     shrinkage: float = SHRINKAGE,
+    unit: str = "samples",
 ) -> Support:
     """Tell how many candidate parameters a cohort supports, and what it lacks for a number.
 
@@ -328,6 +346,8 @@ def supported(
         only. Default: a Nagelkerke R2 of 0.15.
     shrinkage : float, default 0.9
         The least shrinkage factor.
+    unit : str, default "samples"
+        What ``n`` counts, in the plural.
 
     Returns
     -------
@@ -359,6 +379,7 @@ def supported(
         parameters=_parameters_supported(design, n, expected, shrinkage),
         required=required,
         assumed=assumed,
+        unit=unit,
     )
 
 
@@ -558,8 +579,8 @@ def _aim(required: SampleSize) -> str:
     }[required.binding.aim]
 
 
-def _cohort(n: int, events: int) -> str:
-    return f"{_count(n, 'sample')} with {_count(events, 'event')}"
+def _cohort(n: int, events: int, unit: str) -> str:
+    return f"{_count(n, unit.removesuffix('s'))} with {_count(events, 'event')}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mirrisk.errors import MismatchError
+from mirrisk.fitting.calibration import check_targets
+from mirrisk.fitting.folds import check_folds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to fit; see :class:`mirrisk.fitting.classifier.PanelClassifier`."""
+    """How to fit; see :class:`mirrisk.fitting.classifier.PanelClassifier`.
+
+    Raises
+    ------
+    MismatchError
+        If there is nothing to be fitted in this way: told before minutes of tuning, not after.
+    """
 
     directions: Directions = "constrain"
     mixings: Sequence[float] = (0.1, 0.5, 1.0)
@@ -34,6 +42,10 @@ class Settings:
     accept_small: bool = False
     seed: int = 0
     n_jobs: int = 1
+
+    def __post_init__(self) -> None:
+        check_targets(self.sensitivity, self.specificity)
+        check_folds(self.folds, self.repeats)
 
     @property
     def held(self) -> bool:

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from mirrisk.errors import MismatchError
 from mirrisk.fitting.base import PanelEstimator
 from mirrisk.fitting.candidates import choose_candidates
+from mirrisk.fitting.cohort import in_order, sample_names
 from mirrisk.fitting.hazards import fit_survival_panel
 from mirrisk.fitting.outcome import SurvivalOutcome
 from mirrisk.fitting.penalties import threads
@@ -67,7 +68,7 @@ class PanelSurvival(PanelEstimator):
     sensitivity, specificity : float, default 0.9
         Targets of the low and the high cutoff, at the horizon: among those with the event by
         then, and those known to be without it, to which the dead belong where death competes.
-        Who was censored before is left out.
+        Who was censored before is left out: the sensitivity stated is rather high than low.
     stability, audit, quiet, n_jobs, random_state
         As for :class:`mirrisk.fitting.classifier.PanelClassifier`. The audit sets a miRNA's
         covariance with the martingale residuals of the model without predictors beside the
@@ -319,9 +320,15 @@ class PanelSurvival(PanelEstimator):
         float
             0.5 is chance; NaN without a comparable pair. Where death competes, the dead are
             comparable with those who had the event, as never having it.
+
+        Raises
+        ------
+        MismatchError
+            If y is no follow-up of these samples, in their order where both have names.
         """
+        in_order(y, X, "y")
         linear = self.predict(X, clinical=clinical)
-        samples = [str(i) for i in range(len(linear))]
+        samples = sample_names(X) or [str(i) for i in range(len(linear))]
         outcome = SurvivalOutcome.of(y, samples, self.death)
         compared = WithinFoldConcordance(outcome.time, outcome.event)
         return compared.of(linear, np.zeros(len(linear), dtype=np.intp))
@@ -333,8 +340,8 @@ class PanelSurvival(PanelEstimator):
     def _within_follow_up(self, times: Any) -> FloatArray:
         check_is_fitted(self)
         asked = np.atleast_1d(np.asarray(times, dtype=np.float64))
-        end = self._link.end
-        if asked.ndim != 1 or end is None or not ((asked >= 0) & (asked <= end)).all():
+        end = 0.0 if self._link.end is None else self._link.end
+        if asked.ndim != 1 or not ((asked >= 0) & (asked <= end)).all():
             raise MismatchError(
                 f"times asks for {np.asarray(times).tolist()}",
                 expected=f"times from 0 to {end:g}, the end of the cohort's follow-up",

@@ -21,23 +21,29 @@ from mirrisk.alignment import Alignment, Slot, Status, Why
 from mirrisk.digests import digest_of
 from mirrisk.errors import InvalidPanelError
 from mirrisk.model.parts import Covariate, Cutoffs, Link, LinkKind, Term
-from mirrisk.model.schema import FORMAT, checked, read_json
+from mirrisk.model.schema import FORMAT, KIND, checked
+from mirrisk.notes import Note
 from mirrisk.output import write_texts
 from mirrisk.panel import PANEL_ID, VERSION
 from mirrisk.reference import Reference
 from mirrisk.scoring import FLAGS, Composite, Scores, score_samples, variances
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from mirrisk.expression import FeatureIndex
     from mirrisk.model.schema import File
-    from mirrisk.vocabulary import FloatArray
+    from mirrisk.vocabulary import FloatArray, IntArray
 
 __all__ = ["Covariate", "Cutoffs", "FittedPanel", "Link", "LinkKind", "Term", "check_identity"]
 
 TOLERANCE = 1e-9
 """How far a self-test may be from what it gave when the file was written."""
+
+
+FAR = 5.0
+"""Standard deviations from the mean of the cohort; further off is rather another unit or a slip."""
 
 
 class ValidationResult(Protocol):
@@ -164,10 +170,14 @@ class FittedPanel:
         ]
         alignment = Alignment(self, self.reference.specimen, tuple(slots))
         scored = list(alignment.scored)
-        return alignment, Composite(
-            weights=alignment.weights,
-            shares=alignment.shares,
-            members=alignment.members,
+        return alignment, self._composite(scored, alignment.shares, alignment.members)
+
+    def _composite(self, scored: Sequence[int], shares: FloatArray, members: IntArray) -> Composite:
+        """Return the arrays of the features that are scored, for the kernel."""
+        return Composite(
+            weights=self.coefficients[scored],
+            shares=shares,
+            members=members,
             mean=self.mean[scored],
             covariance=self.covariance[np.ix_(scored, scored)],
             n_reference=self.reference.n,
@@ -181,9 +191,36 @@ class FittedPanel:
 
         NaN stays NaN.
         """
-        mean = np.array([c.mean for c in self.covariates])
-        sd = np.array([c.sd for c in self.covariates])
+        mean, sd = self._covariate_moments
         return np.asarray((covariates - mean) / sd)
+
+    @cached_property
+    def _covariate_moments(self) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of each covariate in the cohort."""
+        mean = np.array([covariate.mean for covariate in self.covariates])
+        return mean, np.array([covariate.sd for covariate in self.covariates])
+
+    def far_covariates(self, covariates: FloatArray, samples: Sequence[str]) -> tuple[Note, ...]:
+        """Say which clinical columns hold values that the cohort did not have by far.
+
+        Parameters
+        ----------
+        covariates : ndarray of shape (n_samples, n_covariates)
+            As given; NaN is missing.
+        samples : sequence of str
+        """
+        far = np.abs(self.standardised(covariates)) > FAR
+        return tuple(
+            Note.of(
+                f"covariate {covariate.name}: there are values more than {FAR:g} standard "
+                f"deviations from the mean of the panel's cohort ({covariate.mean:.3g}): check its "
+                "unit; what the panel says of {who} is extrapolated",
+                chosen,
+                samples,
+            )
+            for covariate, chosen in zip(self.covariates, far.T, strict=True)
+            if chosen.any()
+        )
 
     def probability(self, score: FloatArray) -> FloatArray:
         """Return probabilities for estimates of the full panel's score; NaN stays NaN."""
@@ -209,8 +246,7 @@ class FittedPanel:
         alternate = np.where(np.arange(len(self.terms)) % 2 == 0, low, high)
         values = np.vstack([low, middle, high, alternate, alternate])
         values[-1, : len(self.terms) // 2] = np.nan
-        mean = np.array([c.mean for c in self.covariates])
-        sd = np.array([c.sd for c in self.covariates])
+        mean, sd = self._covariate_moments
         clinical = mean + np.array([[-1.0], [0.0], [1.0], [2.0], [np.nan]]) * sd
         found, probability = self._applied(values, clinical)
         return [
@@ -226,24 +262,15 @@ class FittedPanel:
 
     def _applied(self, values: FloatArray, clinical: FloatArray) -> tuple[Scores, FloatArray]:
         """Score values on the reference's log2 scale, without a table."""
-        scored = self.coefficients != 0
-        count = int(scored.sum())
+        scored = np.flatnonzero(self.coefficients).tolist()
+        count = len(scored)
         z = np.hstack(
             [
                 self.reference.normal_scores(values, range(len(self.terms))),
                 self.standardised(clinical),
             ]
         )[:, scored]
-        composite = Composite(
-            weights=self.coefficients[scored],
-            shares=np.full(count, 1 / max(count, 1)),
-            members=np.arange(count),
-            mean=self.mean[scored],
-            covariance=self.covariance[np.ix_(scored, scored)],
-            n_reference=self.reference.n,
-            cutoffs=self._scaled_cutoffs,
-            knowable=np.ones(count, dtype=bool),
-        )
+        composite = self._composite(scored, np.full(count, 1 / max(count, 1)), np.arange(count))
         found = score_samples(z, np.ones(z.shape, dtype=bool), composite, min_coverage=0.0)
         # Of a sample without a single value nothing is known but the cohort.
         found = replace(found, expected=np.nan_to_num(found.expected))
@@ -353,7 +380,7 @@ class FittedPanel:
         InvalidPanelError
             If the file is no fitted panel, or was changed.
         """
-        return cls.from_dict(read_json(path), where=str(path))
+        return cls.from_dict(KIND.read(path), where=str(path))
 
 
 def _term_to_dict(term: Term) -> dict[str, Any]:

@@ -6,22 +6,19 @@ past this: numbers are finite, and what must be ordered or fit together does.
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mirrisk.digests import digest_of
-from mirrisk.errors import InvalidPanelError, NotFoundError
+from mirrisk.digests import FileKind
+from mirrisk.errors import InvalidPanelError
 from mirrisk.panel import Member
 
 FORMAT = "mirrisk-model-1"
 
-LARGEST = 50_000_000
-"""Bytes of a file; one of 1000 miRNAs has about 20 million."""
+KIND = FileKind("fitted panel", FORMAT, "mirrisk fit", InvalidPanelError)
 
 SHOWN = 3
 """How many faults an error tells."""
@@ -188,77 +185,10 @@ def checked(content: dict[str, Any], where: str) -> File:
     InvalidPanelError
         If it is no fitted panel, or was changed.
     """
-    content = dict(content)
-    digest = content.pop("digest", None)
-    if content.get("format") != FORMAT:
-        raise InvalidPanelError(
-            f"format is {content.get('format')!r}",
-            where=where,
-            expected=f"{FORMAT}, a file written by `mirrisk fit`",
-        )
     try:
-        # Of what is not plain, or not finite, there is no digest.
-        json.dumps(content, allow_nan=False)
-        found = digest_of(content)
-    except RecursionError:
-        raise _nested(where) from None
-    except (TypeError, ValueError) as error:
-        raise InvalidPanelError(f"not plain JSON: {error}", where=where) from None
-    if digest != found:
-        raise InvalidPanelError(
-            "the file was changed after it was written: its digest does not match",
-            where=where,
-            remedy="fetch or fit the panel again",
-        )
-    try:
-        return File.model_validate(content)
+        return File.model_validate(KIND.without_digest(content, where))
     except ValidationError as error:
         raise _invalid(error, where) from None
-
-
-def read_json(path: str | Path) -> dict[str, Any]:
-    """Read the content of a fitted panel's file.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such file.
-    InvalidPanelError
-        If it is too large, or no JSON object.
-    """
-    where = str(path)
-    try:
-        size = Path(path).stat().st_size
-        if size > LARGEST:
-            raise InvalidPanelError(
-                f"the file has {size / 1e6:.0f} MB",
-                where=where,
-                expected=f"a fitted panel, of at most {LARGEST / 1e6:.0f} MB",
-            )
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise NotFoundError(
-            f"this fitted panel cannot be read: {error.strerror}", where=where
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InvalidPanelError(f"not JSON: {error}", where=where) from None
-    try:
-        content = json.loads(text, parse_constant=_no_number)
-    except RecursionError:
-        raise _nested(where) from None
-    except ValueError as error:
-        raise InvalidPanelError(f"not JSON: {error}", where=where) from None
-    if not isinstance(content, dict):
-        raise InvalidPanelError("not a fitted panel", where=where, expected="a JSON object")
-    return content
-
-
-def _no_number(constant: str) -> float:
-    raise ValueError(f"{constant} is no number of JSON")
-
-
-def _nested(where: str) -> InvalidPanelError:
-    return InvalidPanelError("not a fitted panel: it is nested too deeply", where=where)
 
 
 def _invalid(error: ValidationError, where: str) -> InvalidPanelError:

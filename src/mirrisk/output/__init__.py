@@ -21,8 +21,11 @@ __all__ = [
     "STDOUT",
     "check_targets",
     "csv_bytes",
+    "explained",
     "frame_to_csv",
+    "is_packed",
     "neutralised",
+    "partial_of",
     "rows_to_csv",
     "write_bytes",
     "write_csv",
@@ -88,35 +91,46 @@ def write_bytes(contents: Mapping[str, bytes]) -> None:
     try:
         for target, data in contents.items():
             if target != STDOUT:
-                with _explained(target):
+                with explained(target):
                     _write_partial(Path(target), data, partials)
         for partial, path in partials.items():
-            with _explained(path):
+            with explained(path):
                 partial.replace(path)
     finally:
         for partial in partials:
             partial.unlink(missing_ok=True)
     if STDOUT in contents:
-        with _explained("standard output"):
+        with explained("standard output"):
             sys.stdout.write(contents[STDOUT].decode())
             sys.stdout.flush()
 
 
 def _write_partial(target: Path, data: bytes, partials: dict[Path, Path]) -> None:
     """Write the file that is to become the target; a device or pipe is written at once."""
-    if target.suffix == ".gz":
+    if is_packed(target):
         data = gzip.compress(data, mtime=0)
     target = target.resolve()  # a link stays a link
     if target.exists() and not target.is_file():
         target.write_bytes(data)
         return
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    partial = partial_of(target)
     partials[partial] = target
     partial.write_bytes(data)
 
 
+def partial_of(path: Path) -> Path:
+    """Return the file that is to become another when all of it is written."""
+    return path.with_name(f".{path.name}.{os.getpid()}.partial")
+
+
+def is_packed(path: Path) -> bool:
+    """Tell by its name whether a file is to be gzipped."""
+    return path.suffix.lower() == ".gz"
+
+
 @contextmanager
-def _explained(target: str | Path) -> Iterator[None]:
+def explained(target: str | Path) -> Iterator[None]:
+    """Say of a failure which file could not be written."""
     try:
         yield
     except BrokenPipeError:

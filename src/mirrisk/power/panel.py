@@ -179,15 +179,15 @@ def samples_for_panel(
     by_formula = samples_for_auc(auc, width, prevalence, level=level)
     risk, own = _risk(panel, reference)
     patients = _patients(risk, own, auc, seed)
-    draws = _Draws(patients, prevalence, cohorts, seed)
+    draws = _Draws(patients, prevalence, cohorts, seed, level, method)
 
     def suffices(n: int) -> bool:
-        found = draws.intervals(n, level, method).widths
+        found = draws.intervals(n).widths
         reached = found.mean() if assurance is None else np.quantile(found, assurance)
         return bool(reached <= width)
 
     n = least_that(suffices, smallest(prevalence), MOST_SIMULATED)
-    found = draws.intervals(n, level, method)
+    found = draws.intervals(n)
     return PanelSampleSize(
         n=n,
         events=draws.events(n),
@@ -312,25 +312,34 @@ class _Intervals(NamedTuple):
 class _Draws:
     """Cohorts of any size: that of n is the beginning of that of n + 1."""
 
-    def __init__(self, patients: _Patients, prevalence: float, cohorts: int, seed: int) -> None:
+    def __init__(
+        self,
+        patients: _Patients,
+        prevalence: float,
+        cohorts: int,
+        seed: int,
+        level: float,
+        method: Method,
+    ) -> None:
         self.patients = patients
         self.prevalence = prevalence
         self.cohorts = cohorts
         self.seed = seed
-        self._known: dict[tuple[int, float, str], _Intervals] = {}
+        self.level = level
+        self.method = method
+        self._found: dict[int, _Intervals] = {}
 
     def events(self, n: int) -> int:
         """Return the events in a cohort: at least two, and as many non-events."""
         return min(max(round(n * self.prevalence), 2), n - 2)
 
-    def intervals(self, n: int, level: float, method: Method) -> _Intervals:
+    def intervals(self, n: int) -> _Intervals:
         """Return estimates and widths of the intervals in all cohorts of n."""
-        key = (n, level, method)
-        if key not in self._known:
-            self._known[key] = self._intervals(n, level, method)
-        return self._known[key]
+        if n not in self._found:
+            self._found[n] = self._intervals(n)
+        return self._found[n]
 
-    def _intervals(self, n: int, level: float, method: Method) -> _Intervals:
+    def _intervals(self, n: int) -> _Intervals:
         events = self.events(n)
         y = np.repeat([1, 0], [events, n - events])
         found = [
@@ -343,7 +352,7 @@ class _Draws:
         ]
         aucs = np.array([each.auc for each in found])
         variances = np.array([each.variance for each in found])
-        low, high = auc_limits(aucs, variances, events, n - events, level, method)
+        low, high = auc_limits(aucs, variances, events, n - events, self.level, self.method)
         return _Intervals(aucs, high - low)
 
     def _draw(self, risks: FloatArray, size: int, kind: int) -> list[FloatArray]:

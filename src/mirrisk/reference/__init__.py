@@ -20,7 +20,7 @@ from mirrisk.errors import (
     did_you_mean,
 )
 from mirrisk.panel import shipped_panels
-from mirrisk.reference.file import decode, encode, privacy_note, read_json, write_json
+from mirrisk.reference.file import KIND, decode, encode, privacy_note, write_json
 from mirrisk.reference.fitness import (
     Composition,
     Contrast,
@@ -31,7 +31,7 @@ from mirrisk.reference.fitness import (
 from mirrisk.reference.learning import learn
 from mirrisk.reference.measuring import check_kind, composition_of, measure
 from mirrisk.reference.normalisers import normalised
-from mirrisk.reference.quantiles import LEVELS, MIN_SD, QuantileMap
+from mirrisk.reference.quantiles import LEVELS, TAIL_MIN_SD, QuantileMap, normal_scores
 from mirrisk.scoring import CUTOFFS, MIN_COVERAGE, Composite, score_samples
 from mirrisk.signatures import load_signatures
 from mirrisk.tables import as_expression
@@ -72,6 +72,8 @@ class Reference:
         Samples of the cohort.
     unit, level, specimen, cancer
         What the cohort is; samples must be the same. ``cancer`` None: not stated.
+    protocol : str
+        How it was measured, in words; empty where that is not told.
     keys : tuple of str
         miRNAs of the panels that the cohort measured, at its level.
     requested : tuple of str
@@ -232,7 +234,7 @@ class Reference:
             except MismatchError:
                 continue  # a panel that this cohort cannot serve has no scores in it
             columns = self.columns(alignment)
-            z = self.normal_scores(measured.values, columns)
+            z = measured.normal_scores(columns)
             visible = ~measured.too_shallow[:, columns]
             scores = score_samples(z, visible, composite, min_coverage=MIN_COVERAGE).score
             if not np.isnan(scores).all():
@@ -375,7 +377,7 @@ class Reference:
             index=index,
         )
         if panel.weights_per == "log2 unit":
-            sd = np.maximum(self.sd, MIN_SD)  # the unit of normal scores beyond the extremes
+            sd = np.maximum(self.sd, TAIL_MIN_SD)  # the unit of normal scores beyond the extremes
             alignment = alignment.per_normal_score(dict(zip(self.keys, sd.tolist(), strict=True)))
         columns = self.columns(alignment)
         composite = Composite(
@@ -403,10 +405,8 @@ class Reference:
         values : ndarray of shape (n_samples, n_keys)
         columns : sequence of int
         """
-        z = np.empty((len(values), len(columns)))
-        for j, column in enumerate(columns):
-            z[:, j] = self.quantile_maps[column].normal_score(values[:, column])
-        return z
+        maps = [self.quantile_maps[column] for column in columns]
+        return normal_scores(maps, values[:, list(columns)])
 
     @cached_property
     def quantile_maps(self) -> tuple[QuantileMap, ...]:
@@ -415,6 +415,22 @@ class Reference:
             QuantileMap.from_grid(grid, float(sd), int(n))
             for grid, sd, n in zip(self.grids, self.sd, self.measured, strict=True)
         )
+
+    def beyond_cutoffs(self, panel: str) -> tuple[float, float]:
+        """Return which shares of the cohort's own scores are low and high; NaN where unknown.
+
+        A tenth each where scores are normally distributed, as percentiles and flags take them.
+
+        Parameters
+        ----------
+        panel : str
+            Id of a panel that it was fitted for.
+        """
+        grid = self.score_grids.get(panel)
+        if grid is None:
+            return np.nan, np.nan
+        low, high = np.interp(CUTOFFS, grid, LEVELS)
+        return float(low), float(1 - high)
 
     @cached_property
     def knowable(self) -> BoolArray:
@@ -524,7 +540,7 @@ class Reference:
                 expected="a file, or one of " + ", ".join(shipped_references()),
                 remedy="fit one: mirrisk references fit TABLE --name NAME --out FILE",
             )
-        return cls.from_dict(read_json(path), where=str(path))
+        return cls.from_dict(KIND.read(path), where=str(path))
 
     @cached_property
     def digest(self) -> str:
@@ -543,4 +559,4 @@ def shipped_references() -> tuple[str, ...]:
 @cache
 def _load_shipped(name: str) -> Reference:
     with resources.as_file(resources.files("mirrisk") / "references" / f"{name}.json") as path:
-        return Reference.from_dict(read_json(path), where=name)
+        return Reference.from_dict(KIND.read(path), where=name)

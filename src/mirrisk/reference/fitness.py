@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from mirrisk.arrays import row_means, row_medians, row_sums, take_columns
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from mirrisk.vocabulary import BoolArray, FloatArray
+    from mirrisk.vocabulary import BoolArray, FloatArray, IntArray
 
 MIN_READS = 10
 """A miRNA that a library of this size would show with fewer reads is below detection."""
@@ -37,7 +37,10 @@ EXPRESSED_LIMIT = 150
 the columns of the others need not even be read."""
 
 MIN_SHARE_MEASURED = 0.9
-MIN_SD = 0.1
+PROFILE_MIN_SD = 0.1
+"""Log2 units; a smaller standard deviation in a cohort is luck, and would make any sample strange.
+"""
+
 FOLDS = 5
 FINGERPRINT = 30
 LEAST_FINGERPRINT = 10
@@ -201,6 +204,23 @@ def _orders(logs: FloatArray, part: int) -> list[str]:
     ]
 
 
+class LearnedProfile(NamedTuple):
+    """A profile, and what was found of the cohort on the way to it.
+
+    Attributes
+    ----------
+    profile : Profile
+    columns : ndarray of int
+        Where its miRNAs stand among those of the cohort.
+    composition : Composition
+        Of the cohort's samples, relative to the profile.
+    """
+
+    profile: Profile
+    columns: IntArray
+    composition: Composition
+
+
 def fit_profile(
     keys: tuple[str, ...],
     logs: FloatArray,
@@ -208,7 +228,7 @@ def fit_profile(
     *,
     sequencing: bool,
     first: Collection[str] = (),
-) -> Profile:
+) -> LearnedProfile:
     """Learn the profile of a cohort's commonest miRNAs.
 
     At most ``EXPRESSED_LIMIT`` of the expressed ones: those that are read anyway, then those with
@@ -231,7 +251,7 @@ def fit_profile(
     """
     common = (~np.isnan(logs)).mean(axis=0) >= MIN_SHARE_MEASURED
     medians = np.full(len(keys), -np.inf)
-    medians[common] = np.nanmedian(logs[:, common], axis=0)
+    medians[common] = row_medians(logs[:, common].T)
     expressed = medians >= EXPRESSED_LOG2_CPM if sequencing else common
     later = np.array([not sequencing or key not in first for key in keys], dtype=bool)
     order = np.lexsort((-medians, later, ~expressed))
@@ -247,8 +267,8 @@ def fit_profile(
     count = np.maximum(seen.sum(axis=0), 2)
     mean = np.where(seen, values, 0.0).sum(axis=0) / count
     squares = np.where(seen, values - mean, 0.0) ** 2
-    sd = np.maximum(np.sqrt(squares.sum(axis=0) / (count - 1)), MIN_SD)
-    return replace(profile, mean=mean, sd=sd)
+    sd = np.maximum(np.sqrt(squares.sum(axis=0) / (count - 1)), PROFILE_MIN_SD)
+    return LearnedProfile(replace(profile, mean=mean, sd=sd), chosen, composition)
 
 
 def out_of_fold_distances(
@@ -269,14 +289,15 @@ def out_of_fold_distances(
     place[sorted(range(n), key=lambda i: samples[i])] = np.arange(n)
     fold_of = (np.random.default_rng(0).permutation(n) % FOLDS)[place]
     distances = np.full(n, np.nan)
-    position = {key: i for i, key in enumerate(keys)}
     for fold in range(FOLDS):
         held = fold_of == fold
         if not held.any() or (~held).sum() < 2:
             continue
         others = None if reads is None else reads[~held]
-        profile = fit_profile(keys, logs[~held], others, sequencing=sequencing, first=first)
-        part = take_columns(logs[held], [position[key] for key in profile.keys])
+        profile, columns, _ = fit_profile(
+            keys, logs[~held], others, sequencing=sequencing, first=first
+        )
+        part = take_columns(logs[held], columns)
         composition = profile.composition(part, None if reads is None else reads[held])
         part = composition.correct(part)
         distances[held] = profile.distance(part, composition.seen)

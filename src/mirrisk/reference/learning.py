@@ -64,14 +64,16 @@ def learn(
     chosen = fit_normalisers(cohort, normalisers, of_panels)
     every = tuple(sorted(cohort.index.columns_of(cohort.level)))
     logs = normalised(cohort, every, cohort.level, chosen)
-    profile = fit_profile(every, logs, cohort.reads, sequencing=sequencing, first=of_panels)
+    profile, expressed, composition = fit_profile(
+        every, logs, cohort.reads, sequencing=sequencing, first=of_panels
+    )
     distances = out_of_fold_distances(
         every, logs, cohort.reads, cohort.samples, sequencing=sequencing, first=of_panels
     )
-    position = {key: i for i, key in enumerate(every)}
-    part = take_columns(logs, [position[key] for key in profile.keys])
+    part = take_columns(logs, expressed)
     known = tuple(sorted(frozenset().union(*fingerprints(profile, part))))
-    logs = profile.composition(part, cohort.reads).correct(logs)
+    logs = composition.correct(logs)
+    position = {key: i for i, key in enumerate(every)}
     served = (reference_key(mirna, cohort.level) for mirna in requested)
     columns = _held_columns({*filter(None, served), *keys}, logs, position)
     return {

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mirrisk.arrays import row_sums, take_columns
 from mirrisk.errors import MismatchError
+from mirrisk.notes import Note
 from mirrisk.reference.fitness import (
     MIN_DETECTED_COMPOSITION,
-    MIN_SD,
     MIN_SHARED,
     MIN_SHARED_COMPOSITION,
+    PROFILE_MIN_SD,
     Composition,
     below_detection,
     counting_noise,
@@ -22,6 +24,8 @@ from mirrisk.reference.normalisers import normalised
 from mirrisk.vocabulary import SEQUENCING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mirrisk.expression import Expression
     from mirrisk.reference import Reference
     from mirrisk.vocabulary import BoolArray, FloatArray
@@ -36,6 +40,7 @@ class Measured:
 
     Attributes
     ----------
+    reference : Reference
     expression : Expression
     values : ndarray of shape (n_samples, n_keys)
         Of the reference's keys, on its log2 scale, composition corrected.
@@ -52,6 +57,7 @@ class Measured:
         What could not be done for which samples.
     """
 
+    reference: Reference
     expression: Expression
     values: FloatArray
     too_shallow: BoolArray
@@ -62,6 +68,27 @@ class Measured:
     slope: FloatArray
     shift: FloatArray
     notes: tuple[str, ...]
+
+    def normal_scores(self, columns: Sequence[int]) -> FloatArray:
+        """Return normal scores of some of the reference's keys; NaN stays NaN.
+
+        Each is computed once, however many panels read it.
+
+        Parameters
+        ----------
+        columns : sequence of int
+            Positions among the reference's keys.
+        """
+        known, z = self._transformed
+        new = [column for column in dict.fromkeys(columns) if not known[column]]
+        if new:
+            z[:, new] = self.reference.normal_scores(self.values, new)
+            known[new] = True
+        return take_columns(z, columns)
+
+    @cached_property
+    def _transformed(self) -> tuple[BoolArray, FloatArray]:
+        return np.zeros(self.values.shape[1], dtype=bool), np.empty(self.values.shape)
 
 
 def measure(reference: Reference, expression: Expression) -> Measured:
@@ -77,6 +104,7 @@ def measure(reference: Reference, expression: Expression) -> Measured:
     unfit, nearest = _unfit(reference, expression, every, composition, distance, slope, partial)
     values = take_columns(every, reference.read_places["keys"])
     return Measured(
+        reference=reference,
         expression=expression,
         values=composition.correct(values),
         too_shallow=_too_shallow(reference, expression),
@@ -189,13 +217,17 @@ def _sparse(expression: Expression) -> BoolArray:
 
 
 def _noise(reference: Reference, expression: Expression, logs: FloatArray) -> FloatArray:
-    """Return the variance of normal scores from counting fewer reads than is usual."""
+    """Return the variance of normal scores from counting fewer reads than is usual.
+
+    It is on the log2 scale, and divided by the reference's spread: by no less than the least that
+    its profile takes for one, or a miRNA that hardly varies would drown in noise.
+    """
     reads, usual = expression.reads, reference.median_reads
     if reads is None or usual is None or reference.unit not in SEQUENCING:
         return np.zeros(logs.shape)
     here = counting_noise(logs, np.maximum(reads, 1.0))
     there = counting_noise(logs, np.full(len(logs), usual))
-    extra = np.maximum(here - there, 0.0) / np.maximum(reference.sd, MIN_SD) ** 2
+    extra = np.maximum(here - there, 0.0) / np.maximum(reference.sd, PROFILE_MIN_SD) ** 2
     return np.where(np.isnan(logs), 0.0, extra)
 
 
@@ -235,22 +267,25 @@ def _notes(
     reference: Reference, expression: Expression, logs: FloatArray, seen: BoolArray
 ) -> tuple[str, ...]:
     """Say what could not be done for which samples."""
-    notes = []
+    notes: list[str] = []
+    samples = expression.samples
     unchecked = seen.sum(axis=1) < MIN_SHARED
     if unchecked.any():
-        notes.append(
-            f"fitness not checked in {named(unchecked, expression)}: fewer than "
-            f"{MIN_SHARED} expressed miRNAs in common with reference {reference.name}"
+        template = (
+            f"fitness not checked in {{who}}: fewer than {MIN_SHARED} expressed miRNAs in common "
+            f"with reference {reference.name}"
         )
+        notes.append(Note.of(template, unchecked, samples))
     if reference.unit in SEQUENCING:
         few = (~np.isnan(logs)).sum(axis=1) < MIN_SHARED_COMPOSITION
         few |= seen.sum(axis=1) < MIN_DETECTED_COMPOSITION
         if few.any():
-            notes.append(
-                f"composition not corrected in {named(few, expression)}: fewer than "
-                f"{MIN_SHARED_COMPOSITION} expressed miRNAs in common with reference "
-                f"{reference.name}, or too few reads to see them"
+            template = (
+                f"composition not corrected in {{who}}: fewer than {MIN_SHARED_COMPOSITION} "
+                f"expressed miRNAs in common with reference {reference.name}, or too few reads to "
+                "see them"
             )
+            notes.append(Note.of(template, few, samples))
     elif reference.unit == "log2":
         notes.append(
             f"reference {reference.name} is on a log2 scale that is not log2(CPM + 1): composition "
@@ -268,10 +303,11 @@ def _notes(
         )
     sparse = _sparse(expression)
     if sparse.any():
-        notes.append(
-            f"counts of many miRNAs are missing in {named(sparse, expression)}: their library "
-            "sizes are sums over what is there"
+        template = (
+            "counts of many miRNAs are missing in {who}: their library sizes are sums over what is "
+            "there"
         )
+        notes.append(Note.of(template, sparse, samples))
     if reference.cancer is None:
         notes.append(
             f"reference {reference.name} does not state its cancer: whether panel and samples "
@@ -282,9 +318,4 @@ def _notes(
 
 def named(chosen: BoolArray, expression: Expression) -> str:
     """Name the samples chosen, or count them."""
-    names = [expression.samples[i] for i in np.flatnonzero(chosen)]
-    if len(names) == len(expression):
-        return "all samples" if len(names) > 1 else f"sample {names[0]}"
-    if len(names) > 3:
-        return f"{len(names)} samples ({', '.join(names[:3])}, ...)"
-    return f"sample{'s' if len(names) > 1 else ''} {', '.join(names)}"
+    return str(Note.of("{who}", chosen, expression.samples))

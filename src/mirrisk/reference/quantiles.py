@@ -9,6 +9,8 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mirrisk.vocabulary import FloatArray
 
 LEVELS = np.linspace(0.0, 1.0, 101)
@@ -17,7 +19,7 @@ LEVELS = np.linspace(0.0, 1.0, 101)
 DECIMALS = 4
 """Grid values are rounded, so that equal values stay equal in the file."""
 
-MIN_SD = 0.01
+TAIL_MIN_SD = 0.01
 """A floor under the unit of the tails: rounding a grid must not look like a step beyond it."""
 
 MIN_EIGENVALUE = 1e-4
@@ -62,7 +64,7 @@ class QuantileMap:
         # Of 50 samples or fewer the ends reach past their neighbours: a plateau, were these kept.
         kept = (probabilities > probabilities[0]) & (probabilities < probabilities[-1])
         kept[[0, -1]] = True
-        return cls(grid[first][kept], probabilities[kept], max(sd, MIN_SD))
+        return cls(grid[first][kept], probabilities[kept], max(sd, TAIL_MIN_SD))
 
     def percentile(self, values: FloatArray) -> FloatArray:
         """Return the share of the reference below each value (mid-rank), between 0 and 1."""
@@ -70,9 +72,11 @@ class QuantileMap:
 
     def normal_score(self, values: FloatArray) -> FloatArray:
         """Return each value's normal score; NaN stays NaN."""
-        below = np.clip((self.knots[0] - values) / self.sd, 0, TAIL_LIMIT)
-        above = np.clip((values - self.knots[-1]) / self.sd, 0, TAIL_LIMIT)
-        return np.asarray(ndtri(self.percentile(values)) - below + above)
+        return _normal_score(self.percentile(values), values, *self._ends)
+
+    @property
+    def _ends(self) -> tuple[float, float, float]:
+        return float(self.knots[0]), float(self.knots[-1]), self.sd
 
     def value_at(self, z: FloatArray | float) -> FloatArray:
         """Return the values whose normal scores are ``z``: the inverse, for counterfactuals.
@@ -84,6 +88,35 @@ class QuantileMap:
         inside = np.interp(ndtr(z), self.probabilities, self.knots)
         beyond = np.minimum(z - lowest, 0) + np.maximum(z - highest, 0)
         return np.asarray(inside + beyond * self.sd)
+
+
+def normal_scores(maps: Sequence[QuantileMap], values: FloatArray) -> FloatArray:
+    """Return the normal scores of several features at once; NaN stays NaN.
+
+    Parameters
+    ----------
+    maps : sequence of QuantileMap, one per feature
+    values : ndarray of shape (n_samples, n_features)
+    """
+    columns = np.ascontiguousarray(values.T)
+    percentiles = np.empty(columns.shape)
+    ends = np.empty((len(maps), 3, 1))
+    for row, (one, column) in enumerate(zip(maps, columns, strict=True)):
+        percentiles[row] = one.percentile(column)
+        ends[row, :, 0] = one._ends
+    return np.ascontiguousarray(_normal_score(percentiles, columns, *ends.swapaxes(0, 1)).T)
+
+
+def _normal_score(
+    percentile: FloatArray,
+    values: FloatArray,
+    lowest: FloatArray | float,
+    highest: FloatArray | float,
+    sd: FloatArray | float,
+) -> FloatArray:
+    below = np.clip((lowest - values) / sd, 0, TAIL_LIMIT)
+    above = np.clip((values - highest) / sd, 0, TAIL_LIMIT)
+    return np.asarray(ndtri(percentile) - below + above)
 
 
 class Distributions(NamedTuple):
@@ -115,9 +148,11 @@ def fit_distributions(values: FloatArray) -> Distributions:
     """
     grids, sds = _grids_and_sds(values)
     counts = (~np.isnan(values)).sum(axis=0)
-    z = np.empty(values.shape)
-    for j, (grid, sd, n) in enumerate(zip(grids, sds, counts, strict=True)):
-        z[:, j] = QuantileMap.from_grid(grid, float(sd), int(n)).normal_score(values[:, j])
+    maps = [
+        QuantileMap.from_grid(grid, float(sd), int(n))
+        for grid, sd, n in zip(grids, sds, counts, strict=True)
+    ]
+    z = normal_scores(maps, values)
     mean = np.nanmean(z, axis=0)
     return Distributions(
         grids=grids,

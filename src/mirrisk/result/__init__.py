@@ -319,7 +319,7 @@ def score_panel(
     reference.check_panel(panel)
     alignment, composite = reference.lay(panel, measured.expression.index)
     columns = reference.columns(alignment)
-    z = reference.normal_scores(measured.values, columns)
+    z = measured.normal_scores(columns)
     visible = ~measured.too_shallow[:, columns]
     noise = take_columns(measured.noise, columns)
     kernel = score_samples(
@@ -335,7 +335,7 @@ def _score_fitted(
     n = len(measured.expression)
     clinical = np.full((n, len(panel.covariates)), np.nan) if covariates is None else covariates
     hidden = measured.too_shallow[:, panel.columns]
-    scores = panel.reference.normal_scores(measured.values, panel.columns)
+    scores = measured.normal_scores(panel.columns)
     z = np.hstack([np.where(hidden, np.nan, scores), panel.standardised(clinical)])
     z = take_columns(z, alignment.scored)
     # What the library hides counts as missing, not as left out: see FittedPanel.lay.

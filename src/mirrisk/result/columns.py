@@ -72,4 +72,4 @@ def _joined(columns: Sequence[Any], order: IntArray | None) -> Any:
         words = [word for column in columns for word in column.words]
     if order is not None:
         joined = joined[order]
-    return pd.Series(words).array.take(joined) if words else joined
+    return pd.Series(words).values.take(joined) if words else joined

@@ -145,13 +145,17 @@ def located(error: MirriskError, place: str) -> MirriskError:
     return type(error)(error.what, where=where, expected=error.expected, remedy=error.remedy)
 
 
+def numbered(rows: Sequence[str]) -> bool:
+    """Tell whether rows are merely numbered, from 0 or 1 on."""
+    return any(all(row == str(i) for i, row in enumerate(rows, start)) for start in (0, 1))
+
+
 def named_by_text(cells: Cells) -> Cells:
     """Let rows that are merely numbered take the names of a column of text, saying so.
 
     A column headed as names usually are goes first, else the first that tells most rows apart.
     """
-    numbered = [tuple(str(i + start) for i in range(len(cells.rows))) for start in (0, 1)]
-    if cells.rows not in numbered or cells.corner.lower() not in ("", "index", "unnamed: 0"):
+    if not numbered(cells.rows) or cells.corner.lower() not in ("", "index", "unnamed: 0"):
         return cells
     apart = [
         j

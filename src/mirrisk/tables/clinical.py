@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mirrisk.errors import InvalidTableError, MismatchError, NotFoundError, did_you_mean
-from mirrisk.tables.decoding import text_of
+from mirrisk.errors import (
+    InvalidTableError,
+    MirriskError,
+    MismatchError,
+    NotFoundError,
+    did_you_mean,
+)
+from mirrisk.notes import Note
+from mirrisk.tables.cells import MISSING as MISSING_CELLS
+from mirrisk.tables.cells import Cells, located, number, without_blanks
+from mirrisk.tables.delimited import divided
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,10 +30,16 @@ if TYPE_CHECKING:
 SAMPLE = "sample"
 """The first column of a file of clinical data."""
 
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "."})
-"""Cells, in lower case, that say that a value is not known."""
+MISSING = frozenset(map(str.lower, MISSING_CELLS)) - {"none"} | {"."}
+"""Cells, in lower case, that say that a value is not known: those of tables, and SAS's point.
 
-SHOWN = 3
+``None`` is a value here, whatever wrote it: an outcome may be none or metastasis, and a class too
+many is refused where a class too few would not be noticed."""
+
+DECIMAL_COMMA = r"^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$"
+
+ABSENT = "no covariates for {count} samples ({names}): estimated from the rest"
+"""Said of samples without a row."""
 
 MOST_SHOWN = 30
 """Columns of a table that are named where one is not found."""
@@ -39,7 +52,8 @@ def read_clinical(path: str | Path) -> pd.DataFrame:
     ----------
     path : str or Path
         Delimited text (comma, semicolon or tab; plain or compressed). The first column is
-        ``sample``; the others may hold anything.
+        ``sample``; the others may hold anything. Lines before the header, decimal commas and
+        blank rows are taken as in a table of miRNAs.
 
     Returns
     -------
@@ -55,36 +69,50 @@ def read_clinical(path: str | Path) -> pd.DataFrame:
     """
     import pandas as pd
 
+    where = str(path)
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise NotFoundError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    text = text_of(content)
-    if not text.strip():
-        raise InvalidTableError("the file is empty", where=str(path))
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)]
-    header = [cell.strip() for cell in rows[0]]
-    _check_header(header, str(path))
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(header):
-            raise InvalidTableError(
-                f"{len(row)} cells, where the header has {len(header)}",
-                where=f"{path}, row {number} (sample {row[0]!r})",
-                expected="as many cells in every row",
-            )
-    samples = [row[0].strip() for row in rows[1:]]
-    twice = _first_repeated(samples)
+        raise NotFoundError(f"cannot be read: {error.strerror}", where=where) from None
+    try:
+        cells = _cells(content, where)
+    except MirriskError as error:
+        raise located(error, where) from None
+    _check_header(cells, where)
+    twice = _first_repeated(cells.rows)
     if twice is not None:
         raise InvalidTableError(
-            f"sample {twice!r} occurs twice",
-            where=str(path),
-            expected="one row per sample",
+            f"sample {twice!r} occurs twice", where=where, expected="one row per sample"
         )
-    cells = [[None if c.strip().lower() in MISSING else c.strip() for c in r[1:]] for r in rows[1:]]
-    return pd.DataFrame(cells, index=pd.Index(samples, name=SAMPLE), columns=header[1:]).astype(
-        object
+    return pd.DataFrame(
+        {name: cells.text[j] for j, name in enumerate(cells.columns)},
+        index=pd.Index(cells.rows, name=SAMPLE),
+        dtype=object,
+    )
+
+
+def _cells(content: bytes, where: str) -> Cells:
+    """Divide a file into cells of text: of what looks like a number 001 may be a name."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    (corner, *columns), table, delimiter = divided(content, where=where)
+    text: dict[int, list[object]] = {}
+    for j in range(len(columns)):
+        values = compute.utf8_trim_whitespace(table.column(j + 1))
+        if delimiter == ";":
+            values = compute.replace_substring_regex(values, DECIMAL_COMMA, r"\1.\2")
+        absent = compute.is_in(compute.utf8_lower(values), value_set=pa.array(sorted(MISSING)))
+        text[j] = compute.if_else(absent, None, values).to_pylist()
+    return without_blanks(
+        Cells(
+            rows=tuple(map(str.strip, table.column(0).to_pylist())),
+            columns=tuple(map(str.strip, columns)),
+            values=np.full((table.num_rows, len(columns)), np.nan),
+            text=text,
+            corner=corner.strip(),
+        ),
+        where,
     )
 
 
@@ -95,6 +123,8 @@ def column(frame: pd.DataFrame, name: str, where: str = "") -> pd.Series:
     ------
     NotFoundError
         If there is none, with the names that there are.
+    InvalidTableError
+        If there are several.
     """
     names = list(map(str, frame.columns))
     if name not in names:
@@ -104,6 +134,8 @@ def column(frame: pd.DataFrame, name: str, where: str = "") -> pd.Series:
             where=where,
             expected=f"one of {shown}",
         )
+    if names.count(name) > 1:
+        raise InvalidTableError(f"several columns are named {name!r}", where=where, expected="one")
     return frame.iloc[:, names.index(name)]
 
 
@@ -116,11 +148,11 @@ def numbers(series: pd.Series, where: str = "") -> FloatArray:
         If a cell holds something else.
     """
     values = np.full(len(series), np.nan)
-    for i, (sample, cell) in enumerate(series.items()):
-        if cell is None or cell != cell:  # NaN of any type
+    for i, ((sample, cell), missing) in enumerate(zip(series.items(), series.isna(), strict=True)):
+        if missing:
             continue
         try:
-            values[i] = float(cell)
+            values[i] = number(cell) if isinstance(cell, str) else float(cell)
         except (TypeError, ValueError):
             raise InvalidTableError(
                 f"{cell!r} in column {series.name!r} of sample {sample!r}",
@@ -250,42 +282,72 @@ def clinical_values(
     if twice is not None:
         raise InvalidTableError(f"sample {twice!r} occurs twice", where="covariates")
     position = {sample: i for i, sample in enumerate(index)}
-    rows = [position.get(sample, -1) for sample in samples]
-    absent = [sample for sample, row in zip(samples, rows, strict=True) if row < 0]
-    if len(absent) == len(samples):
-        raise MismatchError(
-            "no sample of the table is among the covariates",
-            where=where,
-            expected=f"rows named like {samples[0]!r}",
-            remedy="check that both use the same sample names",
-        )
+    rows = np.array([position.get(sample, -1) for sample in samples], dtype=np.intp)
+    absent = rows < 0
+    if absent.all():
+        raise none_covered(samples[0], where)
     columns = [
         np.append(numbers(column(frame, name, "covariates"), "covariates"), np.nan)[rows]
         for name in names
     ]
-    notes = []
-    if absent:
-        shown = ", ".join(absent[:SHOWN]) + (", ..." if len(absent) > SHOWN else "")
-        notes.append(f"no covariates for {len(absent)} samples ({shown}): estimated from the rest")
-    here = np.array(rows) >= 0
-    notes += [
-        f"covariate {name} is not known for every sample: where it is missing it is estimated "
-        "from the rest"
-        for name, values in zip(names, columns, strict=True)
-        if np.isnan(values[here]).any()
-    ]
+    notes = [Note.of(ABSENT, absent, samples)] if absent.any() else []
+    for name, values in zip(names, columns, strict=True):
+        unknown = np.isnan(values) & ~absent
+        if unknown.any():
+            notes.append(Note.of(unknown_in(name), unknown, samples))
     return np.column_stack(columns), tuple(notes)
 
 
-def _check_header(header: list[str], where: str) -> None:
-    if header[0].lower() != SAMPLE:
+def rows_for(frame: pd.DataFrame, samples: Sequence[str]) -> pd.DataFrame:
+    """Return what covariates hold of a part of a table.
+
+    Where no sample of the part has a row, empty rows: other parts may hold those that have.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Indexed by sample, in text.
+    samples : sequence of str
+    """
+    if not frame.index.is_unique:
+        return frame  # refused, with the sample, where it is read
+    return frame.reindex([s for s in samples if s in frame.index] or list(samples))
+
+
+def none_covered(sample: str, where: str = "") -> MismatchError:
+    """Say that clinical covariates are of other samples than those of a table."""
+    return MismatchError(
+        "no sample of the table is among the covariates",
+        where=where,
+        expected=f"rows named like {sample!r}",
+        remedy="check that both use the same sample names",
+    )
+
+
+def unknown_in(covariate: str) -> str:
+    """Return what is said of samples whose row lacks a covariate."""
+    return (
+        f"covariate {covariate} is not known for every sample: where it is missing it is estimated "
+        "from the rest"
+    )
+
+
+def _check_header(cells: Cells, where: str) -> None:
+    if not cells.corner and cells.columns[:1] and cells.columns[0].lower() == SAMPLE:
         raise InvalidTableError(
-            f"the first column is {header[0]!r}",
+            "the first row has one cell more than the header",
+            where=where,
+            expected="as many cells in the header as in the rows",
+            remedy="name the last column, or remove a delimiter from the rows",
+        )
+    if cells.corner.lower() != SAMPLE:
+        raise InvalidTableError(
+            f"the first column is {cells.corner!r}",
             where=where,
             expected=f"a first column named {SAMPLE!r}, with the names of the table's samples",
             remedy="rename it",
         )
-    twice = _first_repeated(header)
+    twice = _first_repeated((cells.corner, *cells.columns))
     if twice is not None:
         raise InvalidTableError(f"column {twice!r} occurs twice", where=where)
 

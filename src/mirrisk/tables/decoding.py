@@ -10,11 +10,9 @@ import zlib
 
 from mirrisk.errors import InvalidTableError
 
-COMPRESSIONS = {
-    b"\x1f\x8b": gzip.decompress,
-    b"BZh": bz2.decompress,
-    b"\xfd7zXZ\x00": lzma.decompress,
-}
+COMPRESSIONS = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ\x00": lzma}
+"""How a compressed file begins -> the module that opens it; Arrow opens zstd."""
+
 ZSTD = b"\x28\xb5\x2f\xfd"
 BINARY = {
     b"PK\x03\x04": "an Excel workbook or another zip archive",
@@ -50,9 +48,9 @@ def _decompressed(content: bytes) -> bytes:
             import pyarrow as pa
 
             return bytes(pa.CompressedInputStream(pa.BufferReader(content), "zstd").read())
-        for magic, decompress in COMPRESSIONS.items():
+        for magic, module in COMPRESSIONS.items():
             if content.startswith(magic):
-                return bytes(decompress(content))
+                return bytes(module.decompress(content))
     except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise InvalidTableError(
             f"the compressed file is damaged or cut short ({error})",

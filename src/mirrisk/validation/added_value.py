@@ -108,17 +108,47 @@ def added_value(
     """
     outcome, _ = binary_outcome(y, risk_base)
     binary_outcome(y, risk_full)
-    base, full = probability(risk_base), probability(risk_full)
     patients = None if groups is None else group_codes(groups, len(outcome))
+    return added_beside(
+        auc_difference(outcome, risk_full, risk_base, patients, level=level),
+        outcome,
+        probability(risk_base),
+        probability(risk_full),
+        n=n,
+        seed=seed,
+        groups=groups,
+    )
+
+
+def added_beside(
+    auc: AucDifference,
+    y: FloatArray,
+    base: FloatArray,
+    full: FloatArray,
+    *,
+    n: int,
+    seed: int,
+    groups: ArrayLike | None,
+) -> AddedValue:
+    """Put Brier score and IDI beside a difference of AUCs, at its level.
+
+    Parameters
+    ----------
+    auc : AucDifference
+    y, base, full : arrays of shape (n_samples,)
+        Of the same samples; the risks are probabilities.
+    n, seed, groups
+        As for :func:`added_value`.
+    """
     interval = partial(
-        bootstrap_interval, n=n, seed=seed, level=level, groups=groups, vectorized=True
+        bootstrap_interval, n=n, seed=seed, level=auc.level, groups=groups, vectorized=True
     )
     return AddedValue(
-        auc=auc_difference(outcome, full, base, patients, level=level),
-        brier=interval(_brier_difference, outcome, base, full, measure="difference of Brier score"),
-        idi=interval(_idi, outcome, base, full, measure="IDI"),
-        n=len(outcome),
-        events=int(outcome.sum()),
+        auc=auc,
+        brier=interval(_brier_difference, y, base, full, measure="difference of Brier score"),
+        idi=interval(_idi, y, base, full, measure="IDI"),
+        n=len(y),
+        events=int(y.sum()),
     )
 
 

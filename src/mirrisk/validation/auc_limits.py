@@ -23,13 +23,13 @@ Part 2: asymptotic methods and evaluation. Stat Med 2006;25:559-573. doi:10.1002
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from scipy.special import expit, logit, ndtri, owens_t
 
 from mirrisk.errors import MismatchError
+from mirrisk.validation.estimate import normal_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,7 @@ def auc_limits(
     MismatchError
         If the method is not one of these.
     """
-    z = NormalDist().inv_cdf((1 + level) / 2)
+    z = normal_quantile(level)
     if method == "Newcombe":
         return _score_limits(auc, lambda t: _exponential_variance(t, events, others), z)
     if method == "binormal-score":

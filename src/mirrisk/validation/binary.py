@@ -47,6 +47,9 @@ COUNTS_SAMPLES = (
 TARGET = 0.9
 """Sensitivity, and specificity, that cutoffs are looked for."""
 
+TARGETS = (f"sensitivity {TARGET:g}", f"specificity {TARGET:g}")
+"""What each of the cutoffs is to reach, in words."""
+
 ORDER: tuple[Flag, ...] = ("high", "average", "low", "indeterminate", "not_scored")
 
 

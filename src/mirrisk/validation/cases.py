@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from mirrisk.vocabulary import BoolArray, FloatArray, IntArray
 
-COMPETING = 2
-"""From this code up an event competes with the one of interest."""
-
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -87,7 +84,7 @@ class Cases:
         """How many had a competing event."""
         if self.follow_up is None:
             return 0
-        return int(np.count_nonzero(self.follow_up.event >= COMPETING))
+        return int(np.count_nonzero(self.follow_up.competed))
 
     @property
     def groups(self) -> IntArray | None:
@@ -96,14 +93,11 @@ class Cases:
 
     def take(self, which: BoolArray, *reasons: LeftOut) -> Cases:
         """Return some cases; reasons tell why the others are left out."""
-        followed = self.follow_up
         return replace(
             self,
             rows=self.rows[which],
             y=self.y[which],
-            follow_up=None
-            if followed is None
-            else FollowUp(followed.time[which], followed.event[which]),
+            follow_up=None if self.follow_up is None else self.follow_up.take(which),
             patients=np.unique(self.patients[which], return_inverse=True)[1],
             sites=None if self.sites is None else self.sites[which],
             subgroups=self.subgroups[which],
@@ -167,8 +161,8 @@ def gather(
     Raises
     ------
     MismatchError
-        If columns are not of the table's samples, it is not said which outcome is meant, or its
-        classes are others than the panel's.
+        If columns are not of the table's samples, no outcome or no patient is known, it is not
+        said which outcome is meant, or its classes are others than the panel's.
     InvalidTableError
         If a cell is no number where one is needed.
     """
@@ -197,7 +191,6 @@ def gather(
         outcome, other, named = (ends == 1).astype(np.float64), "0 (end of follow-up)", "1"
     else:
         raise MismatchError("no outcome, or more than one", expected="y, or time and event")
-    _require_known(known)
     patients, unknown = _patients(aligned(groups, samples, "groups", notes), known)
     cases = Cases(
         rows=np.flatnonzero(known),
@@ -208,7 +201,7 @@ def gather(
         follow_up=followed,
         patients=patients,
         grouped=groups is not None,
-        sites=_words(aligned(sites, samples, "sites", notes), known),
+        sites=None if sites is None else words(aligned(sites, samples, "sites", notes)[known]),
         subgroups=_frame(subgroups, samples, "subgroups", notes)[known],
         covariates=_numeric(_frame(covariates, samples, "covariates", notes), samples)[known],
         baseline=_numeric(_frame(baseline, samples, "baseline", notes), samples)[known],
@@ -297,13 +290,18 @@ def _patients(groups: Any, known: BoolArray) -> tuple[IntArray, BoolArray]:
     if groups is None:
         return group_codes(None, count), np.zeros(count, dtype=bool)
     codes, _ = pd.factorize(groups[known])
+    if (codes < 0).all():
+        raise MismatchError(
+            "the patient of no sample with a known outcome is known",
+            expected="groups of samples of the table",
+            remedy="leave groups out if no patient has several samples",
+        )
     return np.asarray(codes, dtype=np.intp), np.asarray(codes < 0)
 
 
-def _words(cells: Any, known: BoolArray) -> Any:
-    if cells is None:
-        return None
-    return np.array(["not known" if pd.isna(c) else str(c) for c in cells[known]], dtype=object)
+def words(cells: Any) -> Any:
+    """Return an array of cells as text; of one that is not known the text says so."""
+    return np.array(["not known" if pd.isna(c) else str(c) for c in cells], dtype=object)
 
 
 def _require_known(known: Any) -> None:

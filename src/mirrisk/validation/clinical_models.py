@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mirrisk.errors import MismatchError
-from mirrisk.validation.added_value import added_value
+from mirrisk.validation.added_value import added_beside
 from mirrisk.validation.paired_folds import fold_auc_difference
 from mirrisk.validation.resampling import nested_cv
+from mirrisk.validation.samples import eventful
 
 if TYPE_CHECKING:
     from typing import Any
@@ -110,14 +111,22 @@ def compare_with_covariates(
         for name, each in found.items()
     )
     base, full = found["covariates"], found["covariates and panel"]
-    added = added_value(y, base.mean_risk, full.mean_risk, n=resamples, seed=seed, groups=patients)
+    added = added_beside(
+        fold_auc_difference(y, full, base, patients),
+        y,
+        base.mean_risk,
+        full.mean_risk,
+        n=resamples,
+        seed=seed,
+        groups=patients,
+    )
     return ClinicalComparison(
         covariates=names,
         n=len(y),
         events=int(y.sum()),
         imputed=int(np.isnan(covariates).any(axis=1).sum()),
         models=models,
-        added=replace(added, auc=fold_auc_difference(y, full, base, patients)),
+        added=added,
         folds=folds,
         repeats=repeats,
     )
@@ -141,11 +150,12 @@ def _unknown(column: FloatArray) -> bool:
 def _possible_folds(y: FloatArray, patients: IntArray | None, folds: int) -> int:
     """Return as many folds as each can have a patient with and one without an event."""
     codes = np.arange(len(y)) if patients is None else patients
-    eventful = np.bincount(codes, weights=y) > 0
-    possible = min(folds, int(eventful.sum()), int((~eventful).sum()))
+    with_event = eventful(codes, y)
+    events, others = int(with_event.sum()), int((~with_event).sum())
+    possible = min(folds, events, others)
     if possible < 2:
         raise MismatchError(
-            f"{int(eventful.sum())} patients with an event and {int((~eventful).sum())} without",
+            f"{events} patients with an event and {others} without",
             expected="two of each at least, to fit on some and judge on others",
         )
     return possible

@@ -179,7 +179,7 @@ def _concordance(
     tau: float | None,
     level: float,
 ) -> Concordance:
-    comparable, concordant, tied = _pairs(data, risk, weight)
+    comparable, concordant, tied = weigh_pairs(data, risk, weight)
     total = comparable.sum() / 2
     if not total:
         raise MismatchError(
@@ -201,10 +201,18 @@ def _concordance(
     )
 
 
-def _pairs(
+def weigh_pairs(
     data: FollowUp, risk: FloatArray, weight: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the weight of each sample's pairs: comparable, concordant, of tied risk."""
+    """Return the weight of each sample's pairs: comparable, concordant, of tied risk.
+
+    Parameters
+    ----------
+    data : FollowUp
+    risk : array of shape (n_samples,)
+    weight : array of shape (n_samples,)
+        Of the pairs that a sample's event starts; 0 where it starts none.
+    """
     happened, n = data.happened, len(risk)
     kinds = np.zeros((3, n))
     first = np.flatnonzero(weight > 0)

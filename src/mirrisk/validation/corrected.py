@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mirrisk.validation.samples import json_number
+from mirrisk.validation.plain import plain
 
 if TYPE_CHECKING:
     from mirrisk.vocabulary import FloatArray
@@ -74,10 +74,7 @@ class Corrected:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; NaN becomes None."""
-        return {
-            name: json_number(value) if isinstance(value, float) else value
-            for name, value in vars(self).items()
-        }
+        return dict(plain(self))
 
     def __str__(self) -> str:
         return (

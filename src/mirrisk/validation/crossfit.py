@@ -15,14 +15,16 @@ import numpy as np
 
 from mirrisk.errors import MismatchError
 from mirrisk.model import FittedPanel
+from mirrisk.notes import AddedUp, Note
 from mirrisk.reference import Reference
 from mirrisk.reference.learning import MIN_SAMPLES
 from mirrisk.result import REASONS, score_panel
 from mirrisk.scoring import FLAGS, score_samples
 from mirrisk.validation.parallel import run_tasks
+from mirrisk.validation.wording import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from mirrisk.expression import Expression
     from mirrisk.panel import Panel
@@ -31,13 +33,6 @@ if TYPE_CHECKING:
     from mirrisk.vocabulary import BoolArray, FloatArray, IntArray
 
 NOT_SCORED = FLAGS.index("not_scored")
-
-OF_SAMPLES = (
-    "fitness not checked in",
-    "composition not corrected in",
-    "counts of many miRNAs are missing in",
-)
-"""How notes begin that go on with names of samples."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,10 +114,28 @@ def against(
     expression: Expression,
     clinical: FloatArray | None = None,
 ) -> tuple[Judged, tuple[str, ...]]:
-    """Score samples against one reference, and tell what was noted."""
+    """Score samples against one reference, and tell what was noted of them, by name."""
     measured = reference.measure(expression)
     result = score_panel(panel, reference, measured, covariates=clinical)
-    return Judged.of(result), tuple(map(_without_names, measured.notes))
+    return Judged.of(result), measured.notes
+
+
+def without_names(notes: Iterable[str]) -> tuple[str, ...]:
+    """Count the samples that notes name: a report tells nothing of single patients.
+
+    Examples
+    --------
+    >>> note = Note("no weight known of {who}", 4, 9, ("Ada", "Bob", "Cy"))
+    >>> note, *without_names([note])
+    ('no weight known of 4 samples (Ada, Bob, Cy, ...)', 'no weight known of 4 samples')
+    """
+    return tuple(_counted(note) if isinstance(note, Note) else note for note in notes)
+
+
+def _counted(note: Note) -> str:
+    who = "all samples" if note.count == note.total > 1 else plural(note.count, "sample")
+    told = note.template.replace(" ({names})", "")
+    return told.replace("{who}", who).replace("{count}", str(note.count))
 
 
 def deal(eventful: BoolArray, folds: int, seed: int) -> IntArray:
@@ -163,6 +176,7 @@ def cross_fitted(
     -------
     Judged
     notes : tuple of str
+        Of all parts together, without names.
 
     Raises
     ------
@@ -187,15 +201,19 @@ def cross_fitted(
             )
     told = [outcome.value for outcome in outcomes]
     whole = _assembled(len(expression), [(rows, judged) for rows, judged, _, _ in told])
-    notes = [note for _, _, _, said in told for note in said]
-    notes += [text for outcome in outcomes for text in outcome.warnings]
+    notes = AddedUp()
+    for _, _, _, said in told:
+        notes.add(said)
+    for outcome in outcomes:
+        notes.add(outcome.warnings)
     copies = sum(count for _, _, count, _ in told)
     if copies:
-        notes.append(
-            f"{copies} samples have copies under other names among those that their reference was "
-            "learned from: give the patients (groups)"
+        said = (
+            "samples that look like copies of some that their reference was learned from: "
+            f"{copies}; if the patients were not told, give them (groups)"
         )
-    return whole, tuple(dict.fromkeys(notes))
+        notes.add((said,))
+    return whole, without_names(notes.of(len(expression)))
 
 
 def _others(parts: IntArray, patients: IntArray, part: int) -> BoolArray:
@@ -216,14 +234,6 @@ def _score_part(
     here = expression.take(rows)
     judged, notes = against(panel, reference, here)
     return rows, judged, int(np.count_nonzero(reference.holds(here))), notes
-
-
-def _without_names(note: str) -> str:
-    """Leave names of samples to ``mirrisk score``: a report tells nothing of single patients."""
-    for start in OF_SAMPLES:
-        if note.startswith(start):
-            return f"{start} some samples (`mirrisk score` names them)"
-    return note
 
 
 def _assembled(n: int, parts: list[tuple[IntArray, Judged]]) -> Judged:

@@ -26,6 +26,7 @@ from mirrisk.errors import MismatchError
 from mirrisk.validation.auc_limits import DEFAULT, Method, auc_limits
 from mirrisk.validation.interval import Interval
 from mirrisk.validation.outcome import binary_outcome, check_level
+from mirrisk.validation.wording import p_value
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -93,11 +94,11 @@ class AucDifference:
     method: str = ""
 
     def __str__(self) -> str:
-        p = f"p = {self.p_value:.2g}" if self.p_value >= 0.001 else "p < 0.001"
         method = f", {self.method}" if self.method else ""
         return (
             f"difference of AUC {self.difference:+.2f} ({self.auc_a:.2f} - {self.auc_b:.2f}; "
-            f"{100 * self.level:.4g}% CI {self.low:+.2f} to {self.high:+.2f}, {p}{method})"
+            f"{100 * self.level:.4g}% CI {self.low:+.2f} to {self.high:+.2f}, "
+            f"{p_value(self.p_value)}{method})"
         )
 
 
@@ -349,15 +350,15 @@ def _unpaired(a: DeLong, b: DeLong, level: float) -> AucDifference:
 def difference_of(
     a: float, b: float, variance: float, *, df: float = math.inf, level: float, method: str
 ) -> AucDifference:
-    """Compare two AUCs by the variance of their difference.
+    """Compare two AUCs by the variance of their difference; where it is NaN, so is its error.
 
     Raises
     ------
     MismatchError
         If it is 0 and they differ.
     """
-    error = math.sqrt(variance) if variance > _ROUNDING**2 else 0.0
-    difference = a - b if abs(a - b) > _ROUNDING else 0.0
+    error = 0.0 if variance <= _ROUNDING**2 else math.sqrt(variance)
+    difference = 0.0 if abs(a - b) <= _ROUNDING else a - b
     if not error and difference:
         raise MismatchError(
             f"AUC {a:.3g} and {b:.3g} both have a variance of 0",

@@ -47,7 +47,9 @@ class Estimate:
     def __str__(self) -> str:
         if math.isnan(self.value):
             return "not defined"
-        return f"{self.value:.3g} ({self.level:.0%} interval {self.low:.3g} to {self.high:.3g})"
+        return (
+            f"{self.value:.3g} ({100 * self.level:.4g}% interval {self.low:.3g} to {self.high:.3g})"
+        )
 
 
 @dataclass(frozen=True)
@@ -85,21 +87,14 @@ def normal_quantile(level: float) -> float:
     return float(ndtri((1 + level) / 2))
 
 
-def exact_share(count: int, n: int, level: float = 0.95) -> Estimate:
-    """Estimate a share of n > 0 with the exact interval of Clopper and Pearson.
+def exact_limits(count: float, n: float, level: float) -> tuple[float, float]:
+    """Return Clopper and Pearson's limits of a share; counts need not be whole numbers.
 
     References
     ----------
     Clopper CJ, Pearson ES. The use of confidence or fiducial limits illustrated in the case of
     the binomial. Biometrika 1934;26:404-413. doi:10.1093/biomet/26.4.404
     """
-    share = count / n
-    low, high = exact_limits(count, n, level)
-    return Estimate(share, math.sqrt(share * (1 - share) / n), low, high, level)
-
-
-def exact_limits(count: float, n: float, level: float) -> tuple[float, float]:
-    """Return Clopper and Pearson's limits of a share; counts need not be whole numbers."""
     from scipy.special import betaincinv
 
     tail = (1 - level) / 2

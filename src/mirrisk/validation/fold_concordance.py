@@ -24,7 +24,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit, logit, stdtrit
 
+from mirrisk.validation.concordance import weigh_pairs
 from mirrisk.validation.estimate import exact_limits, normal_quantile
+from mirrisk.validation.follow_up import COMPETING, FollowUp
 from mirrisk.validation.interval import Interval
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
 METHOD = "logit, patients"
 ONE_MODEL = "logit jackknife, patients"
-COMPETING = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,23 +66,20 @@ def compare_within(time: FloatArray, event: IntArray, risk: FloatArray, folds: I
     ----------
     time : ndarray of shape (n_samples,)
     event : ndarray of shape (n_samples,)
-        0 censored, 1 the event, 2 a competing event.
+        0 censored, 1 the event, from 2 up competing events.
     risk : ndarray of shape (n_samples,)
         Higher where the event comes earlier.
     folds : ndarray of shape (n_samples,)
     """
     right, every = np.zeros(len(time)), np.zeros(len(time))
-    never = np.where(event == COMPETING, np.inf, time)
+    # Who had a competing event is followed for ever, without the event of interest.
+    data = FollowUp(np.where(event >= COMPETING, np.inf, time), event)
     for fold in np.unique(folds[~np.isnan(risk)]):
         here = np.flatnonzero((folds == fold) & ~np.isnan(risk))
-        case = here[event[here] == 1]
-        at = never[case, None]
-        later = (never[here] > at) | ((never[here] == at) & (event[here] != 1))
-        lower, tied = risk[here] < risk[case, None], risk[here] == risk[case, None]
-        score = later * (lower + tied / 2)
-        for total, pairs in ((every, later), (right, score)):
-            total[case] += pairs.sum(axis=1)
-            total[here] += pairs.sum(axis=0)
+        judged = data.take(here)
+        weight = judged.happened.astype(np.float64)
+        every[here], concordant, tied = weigh_pairs(judged, risk[here], weight)
+        right[here] = concordant + tied / 2
     return Pairs(right, every)
 
 
@@ -153,7 +151,7 @@ def concordance_interval(
     pairs : Pairs
         Of which one at least is comparable.
     event : ndarray of shape (n_samples,)
-        0 censored, 1 the event, 2 a competing event.
+        0 censored, 1 the event, from 2 up competing events.
     patients : ndarray of int, shape (n_samples,)
         From 0.
     level : float, default 0.95

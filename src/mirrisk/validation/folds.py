@@ -22,7 +22,7 @@ from mirrisk.validation.samples import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from mirrisk.validation.parallel import Outcome, Progress
@@ -50,7 +50,8 @@ def deal(data: Cohort, folds: int, repeats: int, seed: int) -> IntArray:
     MismatchError
         If there are fewer patients with or without an event than folds.
     """
-    _check_scheme(data, folds, repeats)
+    check_scheme(folds, repeats)
+    _check_classes(data, folds)
     assignment = np.empty((len(data.y), repeats), dtype=np.intp)
     states = np.random.SeedSequence(seed).generate_state(repeats)
     of_patient = np.empty(len(data.eventful), dtype=np.intp)
@@ -62,11 +63,20 @@ def deal(data: Cohort, folds: int, repeats: int, seed: int) -> IntArray:
     return assignment
 
 
-def _check_scheme(data: Cohort, folds: int, repeats: int) -> None:
+def check_scheme(folds: int, repeats: int) -> None:
+    """Refuse fewer than two folds, or no repeat.
+
+    Raises
+    ------
+    MismatchError
+    """
     if folds < 2 or repeats < 1:
         raise MismatchError(
             f"folds={folds}, repeats={repeats}", expected="2 folds and 1 repeat, or more"
         )
+
+
+def _check_classes(data: Cohort, folds: int) -> None:
     with_event = int(data.eventful.sum())
     without = len(data.eventful) - with_event
     if min(with_event, without) < folds:
@@ -78,7 +88,30 @@ def _check_scheme(data: Cohort, folds: int, repeats: int) -> None:
         )
 
 
+def fold_tasks(assignment: IntArray, folds: int, seed: int) -> list[Fold]:
+    """Return the folds of all repeats, repeat by repeat."""
+    return [
+        Fold(np.flatnonzero(column != fold), np.flatnonzero(column == fold), [seed, repeat, fold])
+        for repeat, column in enumerate(assignment.T)
+        for fold in range(folds)
+    ]
+
+
+def fold_names(folds: int, repeats: int) -> list[str]:
+    """Name them for people."""
+    return [f"repeat {r + 1}, fold {f + 1}" for r in range(repeats) for f in range(folds)]
+
+
+def out_of_fold(
+    estimator: Any, X: Any, y: IntArray, patients: IntArray | None, task: Fold
+) -> list[float | None]:
+    """Fit in a fold, and return the risks of those that it judges."""
+    model = fit_on(estimator, X, y, patients, task.train, task.seed)
+    return json_numbers(finite_risk(risk_of(model, take(X, task.test))))
+
+
 def run_folds(
+    function: Callable[..., Any],
     estimator: Any,
     data: Cohort,
     tasks: Sequence[Fold],
@@ -86,13 +119,14 @@ def run_folds(
     n_jobs: int | None,
     progress: Progress | None,
     checkpoint: str | Path | None,
+    extra: tuple[Any, ...] = (),
 ) -> list[Outcome]:
-    """Fit in each fold, and return the risks of those that it judges."""
+    """Call ``function(estimator, X, y, patients, *extra, fold)`` for each fold."""
     # The table is an argument of its own, for dask sends those to each of its workers once.
-    shared = (estimator, data.X, data.y, data.patients if data.grouped else None)
+    shared = (estimator, data.X, data.y, data.patients if data.grouped else None, *extra)
     with journal(checkpoint, run, estimator, data) as kept:
         return run_tasks(
-            _out_of_fold,
+            function,
             shared,
             tasks,
             n_jobs=n_jobs,
@@ -109,10 +143,3 @@ def collect(tasks: Sequence[Fold], outcomes: Sequence[Outcome], n: int) -> Float
         if not outcome.error:
             risks[task.test] = from_json(outcome.value)
     return risks
-
-
-def _out_of_fold(
-    estimator: Any, X: Any, y: IntArray, patients: IntArray | None, task: Fold
-) -> list[float | None]:
-    model = fit_on(estimator, X, y, patients, task.train, task.seed)
-    return json_numbers(finite_risk(risk_of(model, take(X, task.test))))

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from mirrisk.vocabulary import BoolArray, FloatArray, IntArray
 
 
+COMPETING = 2
+"""From this code up an event competes with the one of interest."""
+
+
 class FollowUp(NamedTuple):
     """Checked times and events.
 
@@ -45,6 +49,15 @@ class FollowUp(NamedTuple):
     def happened(self) -> BoolArray:
         """Whose time ended with the event of interest."""
         return np.asarray(self.event == 1)
+
+    @property
+    def competed(self) -> BoolArray:
+        """Whose time ended with a competing event."""
+        return np.asarray(self.event >= COMPETING)
+
+    def take(self, which: BoolArray | IntArray) -> FollowUp:
+        """Return some samples."""
+        return FollowUp(self.time[which], self.event[which])
 
 
 def follow_up(
@@ -115,6 +128,22 @@ def check_horizon(horizon: float, name: str = "horizon") -> float:
     if not (math.isfinite(horizon) and horizon > 0):
         raise MismatchError(f"{name} is {horizon}", expected="a time above 0")
     return float(horizon)
+
+
+def refuse_beyond(data: FollowUp, at: float, name: str = "the horizon") -> None:
+    """Refuse a time up to which nobody is followed.
+
+    Raises
+    ------
+    MismatchError
+        If it is later than the last observed one.
+    """
+    last = data.time.max()
+    if at > last:
+        raise MismatchError(
+            f"nobody is followed up to {name} {at:g}",
+            expected=f"up to {last:g}, the last observed time",
+        )
 
 
 def _refuse(

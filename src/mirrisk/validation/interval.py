@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from mirrisk.errors import MismatchError
-from mirrisk.validation.estimate import exact_share
+from mirrisk.validation.estimate import exact_limits
 from mirrisk.validation.outcome import check_level
 
 
@@ -112,5 +112,5 @@ def clopper_pearson(count: int, of: int, level: float = 0.95) -> Proportion:
     check_level(level)
     if not of:
         return Proportion(0, 0, 0.0, 1.0, level)
-    limits = exact_share(count, of, level)
-    return Proportion(int(count), int(of), limits.low, limits.high, level)
+    low, high = exact_limits(count, of, level)
+    return Proportion(int(count), int(of), low, high, level)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mirrisk.errors import MismatchError
-from mirrisk.validation.follow_up import FollowUp, check_horizon, follow_up
+from mirrisk.validation.follow_up import check_horizon, follow_up, refuse_beyond
 from mirrisk.validation.incidence import LifeTable
 from mirrisk.validation.outcome import binary_outcome, check_aligned, finite, probability
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike
 
+    from mirrisk.validation.follow_up import FollowUp
     from mirrisk.vocabulary import BoolArray, FloatArray
 
 _SHOWN = 10
@@ -173,7 +174,7 @@ def net_benefit(
         return _curve(predicted, asked, lambda treated: float(outcome[treated].mean()), None)
     data, at = follow_up(time, y, competing=True), check_horizon(horizon)
     check_aligned(y, p, "y", "p")
-    _refuse_beyond(data, at)
+    refuse_beyond(data, at)
     return _curve(predicted, asked, lambda treated: _risk_among(data, treated, at), at)
 
 
@@ -203,7 +204,7 @@ def _curve(
 
 
 def _risk_among(data: FollowUp, who: BoolArray, horizon: float) -> float:
-    table = LifeTable.of(FollowUp(data.time[who], data.event[who]))
+    table = LifeTable.of(data.take(who))
     return float(table.incidence_by(np.array([horizon]))[0])
 
 
@@ -216,12 +217,3 @@ def _thresholds(thresholds: ArrayLike) -> FloatArray:
             expected="thresholds from 0 and below 1: at 1 no needless action has a price",
         )
     return asked
-
-
-def _refuse_beyond(data: FollowUp, horizon: float) -> None:
-    last = data.time.max()
-    if horizon > last:
-        raise MismatchError(
-            f"nobody is followed up to the horizon {horizon:g}",
-            expected=f"a horizon up to {last:g}, the last observed time",
-        )

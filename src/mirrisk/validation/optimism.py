@@ -29,10 +29,10 @@ from mirrisk.validation.parallel import (
     counted,
     failures,
     gathered,
-    plain,
     recorded_warnings,
     run_tasks,
 )
+from mirrisk.validation.plain import plain
 from mirrisk.validation.samples import (
     Cohort,
     cohort,
@@ -123,7 +123,7 @@ class Optimism:
             "seed": self.seed,
             "stratified": self.stratified,
             "redrawn": self.redrawn,
-            "measures": [measure.to_dict() for measure in self.measures],
+            "measures": plain(self.measures),
             "failures": plain(self.failures),
         }
         if patients:

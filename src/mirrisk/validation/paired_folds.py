@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mirrisk.validation.discrimination import AucDifference
-from mirrisk.validation.estimate import normal_quantile
+from mirrisk.errors import MismatchError
+from mirrisk.validation.discrimination import difference_of
 from mirrisk.validation.fold_auc import clustered_variance, placements
 
 if TYPE_CHECKING:
+    from mirrisk.validation.discrimination import AucDifference
     from mirrisk.validation.fold_auc import Placements
     from mirrisk.validation.resampling import CrossValidated
     from mirrisk.vocabulary import FloatArray, IntArray
+
+METHOD = "paired, within folds"
 
 
 def fold_auc_difference(
@@ -49,7 +52,8 @@ def fold_auc_difference(
         Of the means over repeats, ``a`` less ``b``. Its variance is DeLong's for paired risks
         (Obuchowski's where patients have several samples) of each sample's mean placement, with
         the terms for models learned from other patients that
-        :func:`mirrisk.validation.fold_auc.fold_auc` has. NaN without enough patients.
+        :func:`mirrisk.validation.fold_auc.fold_auc` has. Limits are NaN without
+        enough patients, and where neither AUC varies but they differ (0.5 and 1).
 
     References
     ----------
@@ -62,7 +66,7 @@ def fold_auc_difference(
     aucs = np.array([[model.auc(event) for model in pair] for pair in compared])
     aucs = aucs[~np.isnan(aucs).any(axis=1)]
     if not len(aucs):
-        return _difference(math.nan, math.nan, math.nan, level)
+        return difference_of(math.nan, math.nan, math.nan, level=level, method=METHOD)
     auc_a, auc_b = aucs.mean(axis=0).tolist()
     pairs = np.sum([first.pairs for first, _ in compared], axis=0)
     gain = np.sum([first.wins - second.wins for first, second in compared], axis=0)
@@ -74,7 +78,10 @@ def fold_auc_difference(
     by_repeat = aucs[:, 0] - aucs[:, 1]
     luck = float(by_repeat.var(ddof=1)) if len(by_repeat) > 1 else 0.0
     variance = sampling * (1 + 1 / (a.folds - 1)) + luck
-    return _difference(auc_a, auc_b, math.sqrt(variance), level)
+    try:
+        return difference_of(auc_a, auc_b, variance, level=level, method=METHOD)
+    except MismatchError:
+        return difference_of(auc_a, auc_b, math.nan, level=level, method=METHOD)
 
 
 def _both(
@@ -85,22 +92,3 @@ def _both(
     folds = a.assignment[:, repeat]
     first, second = (np.where(given, model.risks[:, repeat], np.nan) for model in (a, b))
     return placements(events, first, folds), placements(events, second, folds)
-
-
-def _difference(auc_a: float, auc_b: float, error: float, level: float) -> AucDifference:
-    difference = auc_a - auc_b
-    statistic = difference / error if error else 0.0
-    margin = normal_quantile(level) * error
-    return AucDifference(
-        auc_a=auc_a,
-        auc_b=auc_b,
-        difference=difference,
-        standard_error=error,
-        statistic=statistic,
-        df=math.inf,
-        p_value=math.erfc(abs(statistic) / math.sqrt(2)),
-        low=difference - margin,
-        high=difference + margin,
-        level=level,
-        method="paired, within folds",
-    )

@@ -12,7 +12,7 @@ import threading
 import warnings
 from collections import Counter
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import threadpoolctl
@@ -215,11 +215,6 @@ def account(failed: Sequence[Failure], total: int, warned: Sequence[GatheredWarn
 def counted(failed: Sequence[Failure], total: int) -> tuple[str, ...]:
     """Return a line that counts failures; none where there are none."""
     return (f"{len(failed)} of {total} fits failed",) if failed else ()
-
-
-def plain(records: Iterable[Failure | GatheredWarning]) -> list[dict[str, Any]]:
-    """Return records as plain JSON types."""
-    return [asdict(record) for record in records]
 
 
 # -- the stream of outcomes -------------------------------------------------------------------

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mirrisk.errors import MismatchError
+from mirrisk.validation.cases import words
 from mirrisk.validation.clustered_auc import auc_with_interval
 from mirrisk.validation.discrimination import auc
 from mirrisk.validation.fold_auc import fold_auc, placements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mirrisk.validation.cases import Cases
+    from mirrisk.validation.crossfit import Judged
     from mirrisk.validation.interval import Interval
     from mirrisk.vocabulary import FloatArray, IntArray
 
@@ -91,29 +91,28 @@ def subgroup_parts(cases: Cases, risk: FloatArray, patients: IntArray | None) ->
     """
     parts: list[Part] = []
     for name in cases.subgroups.columns:
-        cells = cases.subgroups[name]
-        words = np.array(["not known" if c != c or c is None else str(c) for c in cells], object)
-        if len(set(words)) > MOST_LEVELS:
+        levels = words(cases.subgroups[name])
+        if len(set(levels)) > MOST_LEVELS:
             raise MismatchError(
-                f"subgroup {name!r} has {len(set(words))} levels",
+                f"subgroup {name!r} has {len(set(levels))} levels",
                 expected=f"{MOST_LEVELS} at most",
                 remedy="make groups of its values first",
             )
-        parts += parts_of(str(name), words, cases.y, risk, patients)
+        parts += parts_of(str(name), levels, cases.y, risk, patients)
     return tuple(parts)
 
 
 def parts_of(
-    name: str, words: Any, y: FloatArray, risk: FloatArray, patients: IntArray | None
+    name: str, levels: Any, y: FloatArray, risk: FloatArray, patients: IntArray | None
 ) -> list[Part]:
     """Return the AUC at each level; levels of few samples are counted together."""
     found, small = [], np.zeros(len(y), dtype=bool)
-    for level in sorted(set(words)):
-        here = words == level
+    for level in sorted(set(levels)):
+        here = levels == level
         if here.sum() < FEWEST:
             small |= here
             continue
-        inside = None if patients is None else np.unique(patients[here], return_inverse=True)[1]
+        inside = None if patients is None else patients[here]
         one_class = len(np.unique(y[here])) < 2
         interval = None if one_class else auc_with_interval(y[here], risk[here], inside)
         found.append(Part(name, str(level), int(here.sum()), int(y[here].sum()), interval))
@@ -123,13 +122,13 @@ def parts_of(
 
 
 def within_sites(
-    words: Any, y: FloatArray, risk: FloatArray, patients: IntArray, *, left_out: bool
+    places: Any, y: FloatArray, risk: FloatArray, patients: IntArray, *, left_out: bool
 ) -> Sites:
     """Return the AUC at each site, and over pairs of the same site.
 
     Parameters
     ----------
-    words : array of str of shape (n_samples,)
+    places : array of str of shape (n_samples,)
     y, risk : arrays of shape (n_samples,)
         A risk that is NaN is left out.
     patients : array of int of shape (n_samples,)
@@ -137,50 +136,43 @@ def within_sites(
         What :class:`Sites` has of that name.
     """
     known = ~np.isnan(risk)
-    words, y, risk = words[known], y[known], risk[known]
-    _, at = np.unique(words.astype(str), return_inverse=True)
-    _, patients = np.unique(patients[known], return_inverse=True)
+    places, y, risk, patients = places[known], y[known], risk[known], patients[known]
+    _, at = np.unique(places.astype(str), return_inverse=True)
     events = y.astype(np.intp)
     pairs = placements(events, risk, np.asarray(at, dtype=np.intp))
     return Sites(
-        parts=tuple(parts_of("site", words, y, risk, patients)),
+        parts=tuple(parts_of("site", places, y, risk, patients)),
         within=fold_auc(events, [pairs], patients, 0.95),
         left_out=left_out,
     )
 
 
 def member_figures(
-    y: FloatArray,
-    risk: FloatArray,
-    members: Sequence[str],
-    directions: IntArray,
-    levels: FloatArray,
-    without: FloatArray,
-    patients: IntArray | None,
+    y: FloatArray, risk: FloatArray, judged: Judged, patients: IntArray | None
 ) -> tuple[MemberFigures, ...]:
     """Return each member's own AUC and its influence, on samples that are scored.
 
     Parameters
     ----------
     y, risk : arrays of shape (n_samples,)
-    members, directions, levels, without
-        As in :class:`mirrisk.validation.crossfit.Judged`.
+    judged : Judged
+        Of the same samples.
     patients : array of int of shape (n_samples,), optional
     """
     whole = auc(y, risk)
     found = []
-    for m, name in enumerate(members):
-        seen = ~np.isnan(levels[:, m])
+    for m, name in enumerate(judged.members):
+        level, left = judged.levels[:, m], judged.without[:, m]
+        seen = ~np.isnan(level)
         classes = len(np.unique(y[seen]))
-        inside = None if patients is None else np.unique(patients[seen], return_inverse=True)[1]
-        left = without[:, m]
+        inside = None if patients is None else patients[seen]
         rest = auc(y, left) if not np.isnan(left).any() else float("nan")
         found.append(
             MemberFigures(
                 member=name,
-                risk_when={1: "high", -1: "low"}.get(int(directions[m]), "mixed"),
+                risk_when={1: "high", -1: "low"}.get(int(judged.directions[m]), "mixed"),
                 n=int(seen.sum()),
-                auc=auc_with_interval(y[seen], levels[seen, m], inside) if classes == 2 else None,
+                auc=auc_with_interval(y[seen], level[seen], inside) if classes == 2 else None,
                 auc_without=rest,
                 influence=whole - rest,
             )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mirrisk.validation.calibration_curve import CalibrationCurve
+from mirrisk.validation.discrimination import AucDifference
+from mirrisk.validation.estimate import Estimate
 from mirrisk.validation.interval import Interval, Proportion
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def plain(value: Any) -> Any:
 
 
 def frame(records: Iterable[Any]) -> pd.DataFrame:
-    """Return a row per record; an interval becomes its estimate and limits."""
+    """Return a row per record; an estimate becomes its value and limits."""
     import pandas as pd
 
     return pd.DataFrame([_row(record) for record in records])
@@ -52,15 +54,17 @@ def frame(records: Iterable[Any]) -> pd.DataFrame:
 def _row(record: Any) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for field in fields(record):
-        value = getattr(record, field.name)
+        name, value = field.name, getattr(record, field.name)
+        row[name] = value
         if isinstance(value, Interval | Proportion):
-            row[field.name] = value.estimate
-            row[f"{field.name}_low"], row[f"{field.name}_high"] = value.low, value.high
-        elif hasattr(value, "low") and hasattr(value, "value"):
-            row[field.name] = value.value
-            row[f"{field.name}_low"], row[f"{field.name}_high"] = value.low, value.high
-        elif not is_dataclass(value):
-            row[field.name] = value
+            row[name] = value.estimate
+        elif isinstance(value, Estimate):
+            row[name] = value.value
+        elif isinstance(value, AucDifference):
+            row[name], row["p_value"] = value.difference, value.p_value
+        else:
+            continue
+        row[f"{name}_low"], row[f"{name}_high"] = value.low, value.high
     return row
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from mirrisk.validation.binary import BinaryFigures
+from mirrisk.validation.binary import TARGETS, BinaryFigures
 from mirrisk.validation.plain import frame, plain
 from mirrisk.validation.sections import sections
 from mirrisk.validation.training import StoredFigures
@@ -150,12 +150,13 @@ class Validation:
         if isinstance(figures, BinaryFigures):
             found |= {
                 "flags": figures.flags.rows,
-                "cutoffs": (figures.flags.high, figures.flags.not_low, *figures.cutoffs),
                 "comparisons": figures.comparisons,
             }
         elif not isinstance(figures, StoredFigures):
             found["incidence_by_flag"] = figures.incidence
         tables = {name: frame(rows) for name, rows in found.items() if rows}
+        if isinstance(figures, BinaryFigures):
+            tables["cutoffs"] = _cutoffs(figures)
         curve = getattr(figures, "net_benefit", None)
         if curve is not None:
             tables["net_benefit"] = curve.to_frame()
@@ -192,3 +193,11 @@ class Validation:
 
     def __str__(self) -> str:
         return as_text(self.headline, sections(self))
+
+
+def _cutoffs(figures: BinaryFigures) -> pd.DataFrame:
+    """Return what flags and cutoffs achieve; a flag is no cutoff of the risk and has no value."""
+    table = frame((figures.flags.high, figures.flags.not_low, *figures.cutoffs))
+    table.insert(0, "target", ["high", "not low", *TARGETS])
+    table["value"] = table["value"].where(table["target"].isin(TARGETS))
+    return table

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mirrisk.validation.fold_auc import fold_auc, interval_dict, placements
-from mirrisk.validation.folds import Fold, collect, deal, run_folds
+from mirrisk.validation.folds import (
+    collect,
+    deal,
+    fold_names,
+    fold_tasks,
+    out_of_fold,
+    run_folds,
+)
 from mirrisk.validation.outcome import check_level
 from mirrisk.validation.parallel import (
     Failure,
@@ -18,8 +25,8 @@ from mirrisk.validation.parallel import (
     counted,
     failures,
     gathered,
-    plain,
 )
+from mirrisk.validation.plain import plain
 from mirrisk.validation.samples import cohort, json_number, json_numbers
 
 if TYPE_CHECKING:
@@ -211,11 +218,10 @@ def nested_cv(
     data = cohort(X, y, groups)
     check_level(level)
     assignment = deal(data, folds, repeats, seed)
-    tasks = _fold_tasks(assignment, folds, seed)
+    tasks = fold_tasks(assignment, folds, seed)
     run = {"kind": "nested_cv", "folds": folds, "repeats": repeats, "seed": seed}
-    outcomes = run_folds(estimator, data, tasks, run, n_jobs, progress, checkpoint)
-    names = [f"repeat {i // folds + 1}, fold {i % folds + 1}" for i in range(len(tasks))]
-    failed = failures(outcomes, names)
+    outcomes = run_folds(out_of_fold, estimator, data, tasks, run, n_jobs, progress, checkpoint)
+    failed = failures(outcomes, fold_names(folds, repeats))
     of_repeat = [slice(r * folds, (r + 1) * folds) for r in range(repeats)]
     risks = np.column_stack(
         [collect(tasks[part], outcomes[part], len(data.y)) for part in of_repeat]
@@ -237,15 +243,3 @@ def nested_cv(
         failures=failed,
         warnings=gathered(outcomes),
     )
-
-
-def _fold_tasks(assignment: IntArray, folds: int, seed: int) -> list[Fold]:
-    return [
-        Fold(
-            np.flatnonzero(assignment[:, repeat] != fold),
-            np.flatnonzero(assignment[:, repeat] == fold),
-            [seed, repeat, fold],
-        )
-        for repeat in range(assignment.shape[1])
-        for fold in range(folds)
-    ]

@@ -15,7 +15,7 @@ from mirrisk.validation.outcome import binary_outcome, group_codes
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from mirrisk.vocabulary import FloatArray, IntArray
+    from mirrisk.vocabulary import BoolArray, FloatArray, IntArray
 
 
 def take(X: Any, rows: IntArray) -> Any:
@@ -54,11 +54,14 @@ class Cohort:
         return int(self.y.sum())
 
     @property
-    def eventful(self) -> IntArray:
+    def eventful(self) -> BoolArray:
         """Whether a patient has the event in any sample, by the patient's number."""
-        with_event = np.zeros(self.patients.max() + 1, dtype=np.intp)
-        np.maximum.at(with_event, self.patients, self.y)
-        return with_event
+        return eventful(self.patients, self.y)
+
+
+def eventful(patients: IntArray, happened: BoolArray | IntArray | FloatArray) -> BoolArray:
+    """Tell which patients have the event in any sample, by their number."""
+    return np.asarray(np.bincount(patients, weights=happened) > 0)
 
 
 def cohort(X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> Cohort:

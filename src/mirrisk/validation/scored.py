@@ -13,7 +13,8 @@ from mirrisk.reference import Reference, shipped_references
 from mirrisk.result import REASONS
 from mirrisk.tables.clinical import clinical_values
 from mirrisk.validation.cases import LeftOut
-from mirrisk.validation.crossfit import against, cross_fitted, deal
+from mirrisk.validation.crossfit import against, cross_fitted, deal, without_names
+from mirrisk.validation.samples import eventful
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,7 +109,7 @@ def score_fitted(panel: FittedPanel, expression: Expression, cases: Cases) -> Sc
         panel.reference.name,
         panel.reference.digest,
         f"{panel.reference.n} samples",
-        (*filter(None, (note,)), *said, *noted),
+        (*filter(None, (note,)), *without_names((*said, *noted))),
         training=training,
     )
 
@@ -159,7 +160,7 @@ def score_curated(
         held = int(np.count_nonzero(given.holds(here)))
         if not held:
             judged, noted = against(panel, given, here)
-            noted = (*noted, *_provenance_notes(given, here))
+            noted = (*without_names(noted), *_provenance_notes(given, here))
             return Scored(
                 here, cases, judged, given.name, given.digest, f"{given.n} samples", noted
             )
@@ -169,8 +170,7 @@ def score_curated(
         )
         notes = (said,)
     patients = cases.patients
-    eventful = np.bincount(patients, weights=cases.y) > 0
-    parts = deal(eventful, folds, seed)[patients]
+    parts = deal(eventful(patients, cases.y), folds, seed)[patients]
     judged, noted = cross_fitted(panel, here, parts, patients, n_jobs=n_jobs)
     sizes = len(here) - np.bincount(parts)
     of = " to ".join(map(str, sorted({int(sizes.min()), int(sizes.max())})))

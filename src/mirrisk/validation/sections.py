@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mirrisk.validation.binary import BinaryFigures
+from mirrisk.validation.binary import TARGETS, BinaryFigures
+from mirrisk.validation.discrimination import AucDifference
 from mirrisk.validation.training import StoredFigures
 from mirrisk.validation.wording import Section, estimate, number, p_value, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mirrisk.validation.bootstrap import BootstrapInterval
     from mirrisk.validation.clinical_models import ClinicalComparison
-    from mirrisk.validation.discrimination import AucDifference
+    from mirrisk.validation.net_benefit import DecisionCurve
     from mirrisk.validation.parts import Part
     from mirrisk.validation.report import Cohort, Validation
     from mirrisk.validation.time_to_event import SurvivalFigures
@@ -213,15 +215,13 @@ def _cutoffs(figures: BinaryFigures) -> Section:
         columns=("target", "risk >=", "sensitivity", "specificity"),
         rows=tuple(
             (target, number(each.value, 3), str(each.sensitivity), str(each.specificity))
-            for target, each in zip(
-                ("sensitivity 0.9", "specificity 0.9"), figures.cutoffs, strict=True
-            )
+            for target, each in zip(TARGETS, figures.cutoffs, strict=True)
         ),
         remarks=("chosen and judged on the same samples: judge them on others",),
     )
 
 
-def _net_benefit(curve: Any) -> Iterator[Section]:
+def _net_benefit(curve: DecisionCurve | None) -> Iterator[Section]:
     if curve is None:
         return
     rows = zip(curve.thresholds, curve.model, curve.treat_all, strict=True)
@@ -300,16 +300,20 @@ def _clinical(validation: Validation) -> Iterator[Section]:
     )
 
 
-def _gain(difference: AucDifference) -> str:
-    return f"{difference.difference:+.2f} ({difference.low:+.2f} to {difference.high:+.2f})"
+def _gain(gain: AucDifference | BootstrapInterval, digits: int = 2) -> str:
+    value = gain.difference if isinstance(gain, AucDifference) else gain.estimate
+    if math.isnan(value):
+        return "not defined"
+    if math.isnan(gain.low):
+        return f"{value:+.{digits}f} (no interval)"
+    return f"{value:+.{digits}f} ({gain.low:+.{digits}f} to {gain.high:+.{digits}f})"
 
 
 def _added(found: ClinicalComparison) -> str:
     gain, brier = found.added.auc, found.added.brier
     return (
-        f"with the panel less without it: AUC {gain.difference:+.3f} ({gain.low:+.3f} to "
-        f"{gain.high:+.3f}, {p_value(gain.p_value)}), Brier score {brier.estimate:+.4f} "
-        f"({brier.low:+.4f} to {brier.high:+.4f}; below 0 is better)"
+        f"with the panel less without it: AUC {_gain(gain, 3)}, {p_value(gain.p_value)}; "
+        f"Brier score {_gain(brier, 4)}, below 0 is better"
     )
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from mirrisk.errors import MismatchError
 from mirrisk.validation.fingerprint import fingerprint
 from mirrisk.validation.fold_auc import fold_auc, interval_dict, placements
-from mirrisk.validation.folds import Fold, collect, run_folds
+from mirrisk.validation.folds import Fold, collect, out_of_fold, run_folds
 from mirrisk.validation.outcome import check_level
 from mirrisk.validation.parallel import (
     Failure,
@@ -20,8 +20,8 @@ from mirrisk.validation.parallel import (
     counted,
     failures,
     gathered,
-    plain,
 )
+from mirrisk.validation.plain import plain
 from mirrisk.validation.samples import Cohort, cohort, json_numbers
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def leave_one_group_out(
     names, at = _sites(sites, len(data.y))
     tasks = _site_tasks(data, at, len(names), seed)
     run = {"kind": "leave_one_group_out", "sites": fingerprint(at), "seed": seed}
-    outcomes = run_folds(estimator, data, tasks, run, n_jobs, progress, checkpoint)
+    outcomes = run_folds(out_of_fold, estimator, data, tasks, run, n_jobs, progress, checkpoint)
     failures(outcomes, names)
     risks = collect(tasks, outcomes, len(data.y))
     rows = zip(names, tasks, outcomes, strict=True)

@@ -26,7 +26,7 @@ import numpy as np
 from mirrisk.errors import MismatchError
 from mirrisk.validation.concordance import Concordance, harrell_c, uno_c
 from mirrisk.validation.cox_slope import cox_calibration_slope
-from mirrisk.validation.follow_up import FollowUp, check_horizon, check_times, follow_up
+from mirrisk.validation.follow_up import check_horizon, check_times, follow_up, refuse_beyond
 from mirrisk.validation.incidence import (
     Censoring,
     IncidenceCurve,
@@ -40,6 +40,7 @@ from mirrisk.validation.survival_calibration import SurvivalCalibration, calibra
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from mirrisk.validation.follow_up import FollowUp
     from mirrisk.vocabulary import FloatArray
 
 __all__ = [
@@ -231,7 +232,7 @@ def integrated_brier(
         raise MismatchError("times do not ascend", expected="each later than the one before")
     predicted = _survival_probabilities(survival_probabilities, (len(data.time), len(asked)))
     null, _ = LifeTable.of(data).survival(asked)
-    _refuse_beyond(data, asked)
+    refuse_beyond(data, float(asked[-1]), "time")
     weights = _graf_weights(data, asked)
     brier = np.mean(weights * (predicted - (data.time[:, np.newaxis] > asked)) ** 2, axis=0)
     unmodelled = np.mean(weights * (null - (data.time[:, np.newaxis] > asked)) ** 2, axis=0)
@@ -269,15 +270,6 @@ def _mean_over(times: FloatArray, values: FloatArray) -> float:
     if len(times) == 1:
         return float(values[0])
     return float(np.trapezoid(values, times) / (times[-1] - times[0]))
-
-
-def _refuse_beyond(data: FollowUp, times: FloatArray) -> None:
-    last = data.time.max()
-    if times[-1] > last:
-        raise MismatchError(
-            f"nobody is followed up to time {times[-1]:g}",
-            expected=f"times up to {last:g}, the last observed",
-        )
 
 
 def _survival_probabilities(values: ArrayLike, shape: tuple[int, int]) -> FloatArray:

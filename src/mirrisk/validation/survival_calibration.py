@@ -13,16 +13,14 @@ doi:10.1136/bmj-2021-069249
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mirrisk.errors import MismatchError
 from mirrisk.validation.calibration_curve import CalibrationCurve
 from mirrisk.validation.estimate import Estimate
-from mirrisk.validation.follow_up import FollowUp, check_horizon, follow_up
+from mirrisk.validation.follow_up import check_horizon, follow_up, refuse_beyond
 from mirrisk.validation.incidence import cumulative_incidence, kaplan_meier
 from mirrisk.validation.outcome import check_aligned, check_level, probability
 from mirrisk.validation.pseudo_observations import pseudo_observations
@@ -30,6 +28,7 @@ from mirrisk.validation.pseudo_observations import pseudo_observations
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from mirrisk.validation.follow_up import FollowUp
     from mirrisk.vocabulary import FloatArray
 
 _POLISHING_STEPS = 10
@@ -129,20 +128,16 @@ def calibration_at(
     check_aligned(time, risk, "time", "risk")
     at = check_horizon(horizon)
     check_level(level)
+    refuse_beyond(data, at)
     observed = _observed_risk(data, at, level)
-    if math.isnan(observed.value):
-        raise MismatchError(
-            f"nobody is followed up to the horizon {at:g}",
-            expected=f"a horizon up to {data.time.max():g}, the last observed time",
-        )
     by_then = data.time <= at
     outcome = pseudo_observations(data, at)
     coefficients, notes = _recalibrated(predicted, outcome, observed, level)
     return SurvivalCalibration(
         horizon=at,
         n=len(predicted),
-        events=int(np.count_nonzero(by_then & (data.event == 1))),
-        competing=int(np.count_nonzero(by_then & (data.event > 1))),
+        events=int(np.count_nonzero(by_then & data.happened)),
+        competing=int(np.count_nonzero(by_then & data.competed)),
         censored=int(np.count_nonzero((data.time < at) & (data.event == 0))),
         observed_risk=observed,
         mean_predicted_risk=float(predicted.mean()),
@@ -156,7 +151,7 @@ def calibration_at(
 
 
 def _observed_risk(data: FollowUp, horizon: float, level: float) -> Estimate:
-    if (data.event > 1).any():
+    if data.competed.any():
         return cumulative_incidence(data.time, data.event, horizon, level=level).estimates[0]
     free = kaplan_meier(data.time, data.event, horizon, level=level).estimates[0]
     return Estimate(1 - free.value, free.standard_error, 1 - free.high, 1 - free.low, level)

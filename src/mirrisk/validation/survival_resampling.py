@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from mirrisk.errors import MismatchError
-from mirrisk.validation.anonymous import sample_names
-from mirrisk.validation.checkpoint import journal
 from mirrisk.validation.crossfit import deal
 from mirrisk.validation.fold_auc import interval_dict
 from mirrisk.validation.fold_concordance import compare_within, fold_concordance
-from mirrisk.validation.folds import Fold
-from mirrisk.validation.follow_up import check_horizon, follow_up
+from mirrisk.validation.folds import check_scheme, fold_names, fold_tasks, run_folds
+from mirrisk.validation.follow_up import COMPETING, check_horizon, follow_up
 from mirrisk.validation.out_of_fold import out_of_fold_calibration
 from mirrisk.validation.outcome import check_level, group_codes
 from mirrisk.validation.parallel import (
@@ -25,11 +23,11 @@ from mirrisk.validation.parallel import (
     counted,
     failures,
     gathered,
-    plain,
-    run_tasks,
 )
+from mirrisk.validation.plain import plain
 from mirrisk.validation.samples import (
     Cohort,
+    eventful,
     finite_risk,
     fit_on,
     from_json,
@@ -44,6 +42,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from mirrisk.validation.folds import Fold
     from mirrisk.validation.follow_up import FollowUp
     from mirrisk.validation.interval import Interval
     from mirrisk.validation.out_of_fold import OutOfFoldCalibration
@@ -234,11 +233,7 @@ def nested_cv_survival(
     given, judged = _endpoints(time, event, ends)
     data = _cohort(X, given, groups)
     assignment = _dealt(data.patients, judged.happened, folds, repeats, seed)
-    tasks = [
-        Fold(np.flatnonzero(column != fold), np.flatnonzero(column == fold), [seed, repeat, fold])
-        for repeat, column in enumerate(assignment.T)
-        for fold in range(folds)
-    ]
+    tasks = fold_tasks(assignment, folds, seed)
     run = {
         "kind": "nested_cv_survival",
         "folds": folds,
@@ -247,19 +242,10 @@ def nested_cv_survival(
         "horizon": at,
         "death": ends,
     }
-    shared = (estimator, data.X, data.y, data.patients if data.grouped else None, at)
-    with journal(checkpoint, run, estimator, data) as kept:
-        outcomes = run_tasks(
-            _out_of_fold,
-            shared,
-            tasks,
-            n_jobs=n_jobs,
-            progress=progress,
-            journal=kept,
-            names=sample_names(data.X),
-        )
-    names = [f"repeat {i // folds + 1}, fold {i % folds + 1}" for i in range(len(tasks))]
-    failed = failures(outcomes, names)
+    outcomes = run_folds(
+        _out_of_fold, estimator, data, tasks, run, n_jobs, progress, checkpoint, extra=(at,)
+    )
+    failed = failures(outcomes, fold_names(folds, repeats))
     etas, risks = (_collected(tasks, outcomes, part, assignment.shape) for part in range(2))
     pairs = [
         compare_within(judged.time, judged.event, eta, column)
@@ -269,7 +255,7 @@ def nested_cv_survival(
     return CrossValidatedSurvival(
         n=len(judged.time),
         events=int(judged.happened.sum()),
-        competing=int((judged.event > 1).sum()),
+        competing=int(judged.competed.sum()),
         patients=int(data.patients.max()) + 1,
         death=ends,
         folds=folds,
@@ -295,7 +281,7 @@ def _endpoints(time: ArrayLike, event: ArrayLike, death: Death) -> tuple[FollowU
     if death not in ("event", "competes"):
         raise MismatchError(f"death is {death!r}", expected="event | competes")
     given = follow_up(time, event, competing=True, at_least=1)
-    if (given.event > 2).any():
+    if (given.event > COMPETING).any():
         raise MismatchError(
             f"event holds {given.event.max()}",
             expected="0 (censored), 1 (event) or 2 (death without it)",
@@ -314,7 +300,7 @@ def _cohort(X: Any, given: FollowUp, groups: ArrayLike | None) -> Cohort:
             f"time has {len(given.time)} samples, X has {n}",
             expected="the same samples in the same order",
         )
-    codes = given.event if (given.event > 1).any() else given.event.astype(bool)
+    codes = given.event if given.competed.any() else given.happened
     y: Any = np.empty(n, dtype=[("event", codes.dtype), ("time", np.float64)])
     y["event"], y["time"] = codes, given.time
     return Cohort(table, y, group_codes(groups, n), groups is not None)
@@ -322,19 +308,16 @@ def _cohort(X: Any, given: FollowUp, groups: ArrayLike | None) -> Cohort:
 
 def _dealt(patients: IntArray, happened: Any, folds: int, repeats: int, seed: int) -> IntArray:
     """Deal patients into folds, with and without an event in equal shares, several times."""
-    if folds < 2 or repeats < 1:
+    check_scheme(folds, repeats)
+    with_event = eventful(patients, happened)
+    if with_event.sum() < folds:
         raise MismatchError(
-            f"folds={folds}, repeats={repeats}", expected="2 folds and 1 repeat, or more"
-        )
-    eventful = np.bincount(patients, happened) > 0
-    if eventful.sum() < folds:
-        raise MismatchError(
-            f"{eventful.sum()} patients with an event cannot be dealt into {folds} folds",
+            f"{with_event.sum()} patients with an event cannot be dealt into {folds} folds",
             expected="one or more in each fold",
             remedy="fewer folds, or more patients",
         )
     states = np.random.SeedSequence(seed).generate_state(repeats)
-    return np.column_stack([deal(eventful, folds, int(state))[patients] for state in states])
+    return np.column_stack([deal(with_event, folds, int(state))[patients] for state in states])
 
 
 # -- one fold ---------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from mirrisk.validation.bootstrap import bootstrap_interval
 from mirrisk.validation.clustered import repeated
 from mirrisk.validation.concordance import uno_c
 from mirrisk.validation.fold_concordance import compare_within, concordance_interval
-from mirrisk.validation.follow_up import FollowUp, check_horizon, follow_up
+from mirrisk.validation.follow_up import check_horizon, follow_up
 from mirrisk.validation.incidence import cumulative_incidence
 from mirrisk.validation.net_benefit import net_benefit
 from mirrisk.validation.survival import integrated_brier, time_dependent_auc
@@ -37,14 +37,13 @@ from mirrisk.validation.survival_calibration import calibration_at
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import ArrayLike
-
     from mirrisk.model import FittedPanel
     from mirrisk.scoring import Flag
     from mirrisk.validation.bootstrap import BootstrapInterval
     from mirrisk.validation.cases import Cases
     from mirrisk.validation.crossfit import Judged
     from mirrisk.validation.estimate import Estimate
+    from mirrisk.validation.follow_up import FollowUp
     from mirrisk.validation.interval import Interval
     from mirrisk.validation.net_benefit import DecisionCurve
     from mirrisk.validation.survival import IntegratedBrier
@@ -130,12 +129,12 @@ def evaluate_follow_up(
     if cases.follow_up is None:
         raise MismatchError("no follow-up", expected="time and event")
     scored = judged.scored
-    data = FollowUp(cases.follow_up.time[scored], cases.follow_up.event[scored])
+    data = cases.follow_up.take(scored)
     follow_up(data.time, data.event, competing=True, at_least=1)
     score = judged.score[scored]
     notes: list[str] = []
     interval = _Resampled(data, score, cases, scored, resamples, seed, notes)
-    competes = bool((data.event >= 2).any())
+    competes = bool(data.competed.any())
     if competes:
         notes.append(
             "competing events: no Uno's C, time-dependent AUC or Brier score; in Harrell's C who "
@@ -188,14 +187,13 @@ def harrell_of_patients(
         If no pair can be compared.
     """
     codes = np.unique(patients, return_inverse=True)[1]
-    event = np.minimum(data.event, 2)
-    pairs = compare_within(data.time, event, risk, np.zeros(len(risk), dtype=np.intp))
+    pairs = compare_within(data.time, data.event, risk, np.zeros(len(risk), dtype=np.intp))
     if not pairs.all.any():
         raise MismatchError(
             "no pair of samples is comparable",
             expected="an event while another sample is still followed",
         )
-    return concordance_interval(pairs, event, codes, level)
+    return concordance_interval(pairs, data.event, codes, level)
 
 
 class _Resampled:
@@ -211,7 +209,7 @@ class _Resampled:
         seed: int,
         notes: list[str],
     ) -> None:
-        self.columns = (data.event == 1).astype(float), data.time, data.event.astype(float), score
+        self.columns = data.happened.astype(float), data.time, data.event.astype(float), score
         self.groups = None if cases.groups is None else cases.groups[scored]
         self.resamples, self.seed, self.notes = resamples, seed, notes
 
@@ -234,13 +232,6 @@ class _Resampled:
             return None
 
 
-def never_after_competing(time: ArrayLike, event: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Take who had a competing event for followed on, without the event, beyond everyone."""
-    times, codes = np.asarray(time, dtype=np.float64), np.asarray(event, dtype=np.float64)
-    competing = codes >= 2
-    return np.where(competing, times.max() + 1, times), np.where(competing, 0, codes)
-
-
 def _brier(panel: FittedPanel, eta: FloatArray, data: FollowUp, horizon: float) -> IntegratedBrier:
     times = np.linspace(0, horizon, BRIER_TIMES + 1)[1:]
     survival = [1 - panel.link.probability(eta, float(time)) for time in times]
@@ -252,8 +243,9 @@ def _by_flag(data: FollowUp, judged: Judged, horizon: float) -> tuple[IncidenceR
     for flag in ORDER:
         here = judged.flags == FLAGS.index(flag)
         if here.any():
-            curve = cumulative_incidence(data.time[here], data.event[here], [horizon])
-            events = int(np.count_nonzero(data.event[here] == 1))
+            flagged = data.take(here)
+            curve = cumulative_incidence(flagged.time, flagged.event, [horizon])
+            events = int(np.count_nonzero(flagged.happened))
             rows.append(
                 IncidenceRow(flag, int(here.sum()), events, curve.at_risk[0], curve.estimates[0])
             )

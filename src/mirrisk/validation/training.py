@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mirrisk.errors import MismatchError
-from mirrisk.validation.concordance import harrell_c
 from mirrisk.validation.discrimination import auc
 from mirrisk.validation.interval import Interval
-from mirrisk.validation.time_to_event import never_after_competing
+from mirrisk.validation.time_to_event import harrell_of_patients
 
 if TYPE_CHECKING:
     from mirrisk.model import FittedPanel
@@ -133,8 +132,8 @@ def _apparent_discrimination(cases: Cases, judged: Judged) -> float:
     try:
         if cases.follow_up is None:
             return auc(cases.y[scored], judged.score[scored])
-        time, event = cases.follow_up.time[scored], cases.follow_up.event[scored]
-        return harrell_c(*never_after_competing(time, event), judged.score[scored]).value
+        data = cases.follow_up.take(scored)
+        return harrell_of_patients(data, judged.score[scored], cases.patients[scored]).estimate
     except MismatchError:
         return math.nan
 

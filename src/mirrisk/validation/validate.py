@@ -308,15 +308,7 @@ def _parts(
     patients = cases.groups
     notes: list[str] = []
     found: dict[str, Any] = {
-        "members": member_figures(
-            cases.y,
-            risk,
-            judged.members,
-            judged.directions,
-            judged.levels,
-            judged.without,
-            patients,
-        ),
+        "members": member_figures(cases.y, risk, judged, patients),
         "subgroups": subgroup_parts(cases, risk, patients),
     }
     if cases.sites is not None:

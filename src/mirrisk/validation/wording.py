@@ -82,6 +82,8 @@ def number(value: float, digits: int) -> str:
 
 def p_value(value: float) -> str:
     """Return a p-value as readers know it."""
+    if math.isnan(value):
+        return "p not defined"
     return f"p = {value:.2g}" if value >= 0.001 else "p < 0.001"
 
 

@@ -16,9 +16,8 @@ import numpy as np
 
 from mirrisk.catalog import load_panel
 from mirrisk.errors import MirriskWarning
-from mirrisk.fitting.counting import Counted
+from mirrisk.fitting.counting import Counted, check_events
 from mirrisk.fitting.labels import Labels, Patients, aligned_labels
-from mirrisk.fitting.logistic import check_events, is_small
 from mirrisk.fitting.sample_size import supported
 from mirrisk.fitting.updating.apply import apply, choose
 from mirrisk.fitting.updating.cohort import Observed, UpdateCohort
@@ -169,7 +168,7 @@ def update(
         str(why): tuple(np.array(expression.samples, dtype=object)[reasons == why])
         for why in dict.fromkeys(reasons[~usable])
     }
-    small, opposed = is_small(counted), _opposed(made)
+    small, opposed = counted.is_small(), _opposed(made)
     if support is not None and not support.sufficient:
         warnings.warn(str(support), MirriskWarning, stacklevel=2)
     return Updated(

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 WITHOUT_ORIGINAL = ("logistic recalibration", "revision")
 
 EVENTS_PER_COEFFICIENT = 10
-"""Below it, of events or non-events whichever are fewer, nothing is revised."""
+"""Below it, of events or non-events whichever are fewer, nothing is revised: the rule of thumb, and
+about where the test comes near its level (``tools/measure_fitting.py closed_test``)."""
 
 
 def choose(

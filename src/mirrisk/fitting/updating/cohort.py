@@ -76,7 +76,11 @@ class Observed:
             features=list(result.alignment.scored),
             clinical=clinical,
             unfit=measured.unfit,
-            notes=(*measured.notes, *said),
+            notes=(
+                *measured.notes,
+                *said,
+                *panel.far_covariates(clinical, expression.samples),
+            ),
         )
 
     def reasons(self, y: FloatArray, nameless: BoolArray) -> Any:

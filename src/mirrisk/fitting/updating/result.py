@@ -169,28 +169,13 @@ def report(
             "outcome": {"kind": "binary", "event": classes[1], "other": classes[0]},
             "n": test.n,
             "events": test.events,
-            "sample_size": None if support is None else _support_to_dict(support),
+            "sample_size": None if support is None else support.to_dict(),
             "update": told,
             "provenance": {"versions": {"mirrisk": version("mirrisk")}},
             "before": before,
         }
     found["accepted_small"] = small or bool(before.get("accepted_small", False))
     return dict(json.loads(json.dumps(found)))
-
-
-def _support_to_dict(support: Support) -> dict[str, Any]:
-    """Return what a cohort supports, under the names that the report of a fit has for it."""
-    required = support.required
-    return {
-        "said": str(support),
-        "supported_parameters": support.parameters,
-        "parameters": required.parameters,
-        "required_n": required.n,
-        "shortfall": support.shortfall,
-        "criteria": {criterion.aim: criterion.n for criterion in required.criteria},
-        "nagelkerke": required.nagelkerke,
-        "assumed": support.assumed,
-    }
 
 
 def _size(test: ClosedTest) -> str:

@@ -10,9 +10,12 @@ miRNAs in rows) is read whole, and cut.
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from mirrisk.errors import InvalidTableError, MirriskError, NotFoundError
 from mirrisk.tables.assembly import Reading, to_expression
@@ -22,7 +25,7 @@ from mirrisk.tables.delimited import without_preamble
 from mirrisk.tables.sources import name_of, read_cells
 from mirrisk.tables.streaming.ahead import ahead
 from mirrisk.tables.streaming.blocks import BLOCK_BYTES, blocks, cut
-from mirrisk.tables.streaming.features import FeaturesInRows, Sketch
+from mirrisk.tables.streaming.features import FeaturesInRows, sketched
 from mirrisk.tables.streaming.head import (
     HEAD_ROWS,
     mirnas,
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
     from mirrisk.tables.streaming.samples import Layout
     from mirrisk.vocabulary import Level, Specimen, Undetermined, Unit
 
-__all__ = ["Part", "UnstreamableError", "batches", "parts_of", "stream", "whole"]
+__all__ = ["Part", "UnstreamableError", "batches", "check_rows", "parts_of", "stream", "whole"]
 
 SKETCHED = 20
 
@@ -110,7 +113,19 @@ def batches(
         layer=layer,
         assemble=assemble,
     )
+    check_rows("rows", rows)
     yield from parts_of(path, how, keys, rows=rows)
+
+
+def check_rows(name: str, rows: object) -> None:
+    """Refuse a size of batches that is none.
+
+    Raises
+    ------
+    InvalidTableError
+    """
+    if not isinstance(rows, int | np.integer) or isinstance(rows, bool) or rows < 1:
+        raise InvalidTableError(f"{name} is {rows!r}", expected="a number of samples, 1 or more")
 
 
 def parts_of(
@@ -217,10 +232,13 @@ def _text_parts(
     layout = layout_of(text, delimiter, str(path))
     body = text[layout.head.length :]
     remaining = chain(cut(body.encode(), block_bytes), source)
-    if _turned(layout, body, how):
+    turned = _turned(layout, body, how)
+    body = _lines(body, SKETCHED if turned else HEAD_ROWS + 20)
+    del first, text  # else as large as two blocks for as long as the file is read
+    if turned:
         yield from _features(path, layout, body, remaining, block_bytes, how, keys, rows)
         return
-    cells = layout.cells(_lines(body, HEAD_ROWS + 20))
+    cells = layout.cells(body)
     if layout.head.one_short and not any(cells.text.get(len(cells.columns) - 1, [True])):
         raise UnstreamableError("a last column without cells")
     refuse_layouts(cells, path, how)
@@ -284,15 +302,15 @@ def _features(
 ) -> Iterator[Part]:
     if layout.delimiter == ";":
         raise UnstreamableError("decimal commas")
-    sketch = Sketch(layout, _lines(body, SKETCHED), how)
-    aside = sketch.aside()
-    reader = FeaturesInRows(layout, how, keys, aside, parse_all=sketch.holds_reads())
+    aside, blank, reads = sketched(layout, body, how)
+    opened = partial(FeaturesInRows, layout, how, keys, aside, blank=blank)
+    reader = opened(parse_all=reads)
     reader.read(source)
     if reader.lacks_a_sample():
         # Empty samples, or such as hold other miRNAs than those needed? All rows tell.
         again = blocks(path, block_bytes)
         first, _ = _enough(again, how)
         text = without_preamble(first.decode())[0][layout.head.length :].encode()
-        reader = FeaturesInRows(layout, how, keys, aside, parse_all=True)
+        reader = opened(parse_all=True)
         reader.read(chain(cut(text, block_bytes), again))
     yield from reader.parts(reader.settled(path), rows)

@@ -14,6 +14,7 @@ from mirrisk.expression import infer_unit
 from mirrisk.tables import read
 from mirrisk.tables.assembly import ANNOTATION, FRACTIONS
 from mirrisk.tables.cells import MISSING
+from mirrisk.tables.delimited import floats_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -243,7 +244,6 @@ def _columns(header: bytes, body: bytes, delimiter: bytes) -> Grid | None:
 
 def _rows(header: bytes, body: bytes, delimiter: bytes) -> Grid | None:
     import pyarrow as pa
-    from pyarrow import csv
 
     lines = [line for line in body.split(b"\n") if line]
     if not 0 < len(lines) <= MOST_SAMPLES:
@@ -252,23 +252,11 @@ def _rows(header: bytes, body: bytes, delimiter: bytes) -> Grid | None:
     width = header.count(delimiter)
     if any(cells.count(delimiter) != width - 1 or b'"' in cells for _, _, cells in parts):
         return None
-    column = delimiter.join(cells for _, _, cells in parts).replace(delimiter, b"\n") + b"\n"
     try:
-        table = csv.read_csv(
-            pa.BufferReader(column),
-            read_options=csv.ReadOptions(
-                column_names=["x"], block_size=len(column) + 1, use_threads=False
-            ),
-            parse_options=csv.ParseOptions(
-                delimiter="\x1f", quote_char=False, ignore_empty_lines=False
-            ),
-            convert_options=csv.ConvertOptions(
-                column_types={"x": pa.float64()}, null_values=MISSING
-            ),
-        )
+        cells = floats_of(delimiter.join(cells for _, _, cells in parts), delimiter)
     except pa.ArrowInvalid:
         return None
-    values = table.column(0).to_numpy().reshape(len(lines), width)
+    values = cells.reshape(len(lines), width)
     samples = tuple(_bare(name) for name, _, _ in parts)
     return None if "" in samples else Grid(samples, values, header)
 

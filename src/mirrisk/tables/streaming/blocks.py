@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import lzma
 import zlib
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from mirrisk.errors import InvalidTableError
-from mirrisk.tables.decoding import BINARY, MARKS, ZSTD
+from mirrisk.tables.decoding import BINARY, COMPRESSIONS, MARKS, ZSTD
 from mirrisk.tables.streaming.part import UnstreamableError
 
 if TYPE_CHECKING:
@@ -21,12 +19,6 @@ BLOCK_BYTES = 1 << 22
 """Large enough that a block costs little beside its bytes, small enough for any memory."""
 
 UTF8_MARK = b"\xef\xbb\xbf"
-
-OPENERS: dict[bytes, Any] = {
-    b"\x1f\x8b": gzip.open,
-    b"BZh": bz2.open,
-    b"\xfd7zXZ\x00": lzma.open,
-}
 
 
 def blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[bytes]:
@@ -83,9 +75,9 @@ def _opened(path: Path) -> IO[bytes]:
 
         stream: IO[bytes] = pa.input_stream(str(path), compression="zstd")
         return stream
-    for magic, opener in OPENERS.items():
+    for magic, module in COMPRESSIONS.items():
         if start.startswith(magic):
-            opened: IO[bytes] = opener(path, "rb")
+            opened: IO[bytes] = module.open(path, "rb")
             return opened
     return path.open("rb")
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mirrisk.errors import InvalidExpressionError, InvalidTableError
-from mirrisk.expression import LARGEST_SEEN_LOG, LIMITS, FeatureIndex, refuse_repeats
+from mirrisk.expression import LARGEST_SEEN_LOG, LIMITS, FeatureIndex, impossible, refuse_repeats
 from mirrisk.tables.assembly import ANNOTATION
 from mirrisk.tables.cells import MISSING, Cells, is_number, number, numbers, refuse_too_many
-from mirrisk.tables.delimited import read_delimited
+from mirrisk.tables.delimited import floats_of, read_delimited
 from mirrisk.tables.streaming.head import (
     HEAD_ROWS,
     Settled,
@@ -90,6 +90,8 @@ class FeaturesInRows:
         Leading columns of annotation.
     parse_all : bool
         Whether every row is parsed, for library sizes.
+    blank : frozenset of int
+        Samples without a cell in the first lines: such a column may turn out to hold words.
     """
 
     layout: Layout
@@ -97,6 +99,7 @@ class FeaturesInRows:
     keys: Collection[str] | None
     aside: int
     parse_all: bool
+    blank: frozenset[int] = frozenset()
     head: list[list[str]] = field(default_factory=list)
     kept: list[tuple[Row, FloatArray]] = field(default_factory=list)
     sums: dict[str | None, Sums] = field(default_factory=dict)
@@ -180,32 +183,15 @@ class FeaturesInRows:
     def _numbers(self, rows: list[Row]) -> FloatArray:
         """Return the cells of rows as numbers: shape (n_rows, n_samples)."""
         import pyarrow as pa
-        from pyarrow import csv as arrow_csv
 
         shape = (len(rows), len(self.samples))
         if not rows:
             return np.empty(shape)
         delimiter = self.layout.delimiter.encode()
-        # One long column instead of many short ones: Arrow's cost is by the column.
-        column = delimiter.join(row.cells for row in rows).replace(delimiter, b"\n") + b"\n"
         try:
-            table = arrow_csv.read_csv(
-                pa.BufferReader(column),
-                read_options=arrow_csv.ReadOptions(
-                    column_names=["x"],
-                    block_size=len(column) + 1,
-                    use_threads=False,  # see ahead
-                ),
-                parse_options=arrow_csv.ParseOptions(
-                    delimiter="\x1f", quote_char=False, ignore_empty_lines=False
-                ),
-                convert_options=arrow_csv.ConvertOptions(
-                    column_types={"x": pa.float64()}, null_values=MISSING
-                ),
-            )
+            values = floats_of(delimiter.join(row.cells for row in rows), delimiter)
         except pa.ArrowInvalid:
             return np.stack([self._careful(row) for row in rows])
-        values = np.asarray(table.column(0).to_numpy(zero_copy_only=False))
         return values.reshape(shape)
 
     def _careful(self, row: Row) -> FloatArray:
@@ -217,6 +203,8 @@ class FeaturesInRows:
             if is_number(cell):
                 values[0, j] = number(cell)
             elif cell not in MISSING:
+                if j in self.blank:
+                    raise UnstreamableError("a column that may be no sample")
                 text[j] = [cell]
         found: FloatArray = numbers(Cells((row.name,), self.samples, values, text))[0]
         return found
@@ -252,9 +240,8 @@ class FeaturesInRows:
             If counts are fractions, whose sum depends on the order in which they are added.
         """
         values = np.empty((len(self.kept), len(self.samples)))
-        for i, (_, row) in enumerate(self.kept):
-            values[i] = row
-        self.kept = []
+        for i in reversed(range(len(self.kept))):
+            values[i] = self.kept.pop()[1]  # no row is in memory twice
         sums = self._sums(settled)
         if sums is not None:
             settled, values = _with_outsider(settled, values, sums)
@@ -317,19 +304,11 @@ def _fault(
     bad = np.flatnonzero(np.isinf(values) | (values < lowest))
     if not len(bad):
         return None
-    value = values[bad[0]]
-    kind = "negative value" if np.isfinite(value) else "infinite value"
-    return InvalidExpressionError(
-        f"{kind} {value:g}",
-        where=f"sample {samples[bad[0]]!r}, column {name!r}",
-        expected=f"finite {unit}, zero or more",
-        remedy="correct the cell, leave it empty if it was not measured, "
-        "or state the table's real unit",
-    )
+    return impossible(values[bad[0]], unit, samples[bad[0]], name)
 
 
-class Sketch:
-    """The first lines of a file with miRNAs in rows, before any is taken apart for good.
+def sketched(layout: Layout, body: str, how: Reading) -> tuple[int, frozenset[int], bool]:
+    """Look at the first lines of a file with miRNAs in rows, before any is taken apart for good.
 
     Parameters
     ----------
@@ -337,44 +316,49 @@ class Sketch:
     body : str
         Lines after the header.
     how : Reading
+
+    Returns
+    -------
+    aside : int
+        How many leading columns are no samples.
+    blank : frozenset of int
+        The samples, behind these columns, that have no cell here.
+    reads : bool
+        Whether the table may hold counts or CPM, of which every row is needed.
+
+    Raises
+    ------
+    UnstreamableError
+        If other columns may be no samples, either.
     """
+    lines = [line for line in csv.reader(body.splitlines(), delimiter=layout.delimiter) if line]
+    if any(len(line) != len(layout.head.names) for line in lines):
+        raise UnstreamableError("rows of other lengths")
+    rows = [line[1:] for line in lines if resolved((line[0].strip(),), how)[0].is_mirna]
+    if not rows:
+        raise UnstreamableError("no miRNA in the first rows")
+    aside, blank = _columns_aside([name.strip() for name in layout.columns], rows)
+    return aside, blank, _holds_reads(rows, how)
 
-    def __init__(self, layout: Layout, body: str, how: Reading) -> None:
-        lines = csv.reader(body.splitlines(), delimiter=layout.delimiter)
-        rows = [[cell.strip() for cell in line] for line in lines if line]
-        if any(len(row) != len(layout.head.names) for row in rows):
-            raise UnstreamableError("rows of other lengths")
-        self.names = [name.strip() for name in layout.columns]
-        self.rows = [row[1:] for row in rows if resolved((row[0],), how)[0].is_mirna]
-        self.how = how
 
-    def aside(self) -> int:
-        """Return how many leading columns are no samples.
+def _columns_aside(names: list[str], rows: list[list[str]]) -> tuple[int, frozenset[int]]:
+    columns = [[cell.strip() for cell in column] for column in zip(*rows, strict=True)]
+    words = [[_is_word(cell) for cell in column] for column in columns]
+    aside = {j for j, name in enumerate(names) if all(words[j]) or ANNOTATION.fullmatch(name)}
+    doubtful = any(any(column) for j, column in enumerate(words) if j not in aside)
+    if doubtful or aside != set(range(len(aside))):
+        raise UnstreamableError("columns that may be no samples")
+    samples = columns[len(aside) :]
+    return len(aside), frozenset(j for j, cells in enumerate(samples) if set(cells) <= set(MISSING))
 
-        Raises
-        ------
-        UnstreamableError
-            If other columns may be none, either.
-        """
-        if not self.rows:
-            raise UnstreamableError("no miRNA in the first rows")
-        words = [[_is_word(cell) for cell in column] for column in zip(*self.rows, strict=True)]
-        aside = {
-            j for j, name in enumerate(self.names) if all(words[j]) or ANNOTATION.fullmatch(name)
-        }
-        doubtful = any(any(column) for j, column in enumerate(words) if j not in aside)
-        if doubtful or aside != set(range(len(aside))):
-            raise UnstreamableError("columns that may be no samples")
-        return len(aside)
 
-    def holds_reads(self) -> bool:
-        """Tell whether the table may hold counts or CPM, of which every row is needed."""
-        if self.how.unit is not None:
-            return self.how.unit in ("counts", "cpm")
-        cells = [c for row in self.rows for c in row[:HEAD_ROWS] if c not in MISSING]
-        values = np.array([number(cell) for cell in cells if is_number(cell)])
-        whole = bool((values == np.floor(values)).all())
-        return whole or bool(values.max() >= LARGEST_SEEN_LOG)
+def _holds_reads(rows: list[list[str]], how: Reading) -> bool:
+    if how.unit is not None:
+        return how.unit in ("counts", "cpm")
+    cells = [cell.strip() for row in rows for cell in row[:HEAD_ROWS]]
+    values = np.array([number(cell) for cell in cells if cell not in MISSING and is_number(cell)])
+    whole = bool((values == np.floor(values)).all())
+    return whole or bool(values.max() >= LARGEST_SEEN_LOG)
 
 
 def _is_word(cell: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mirrisk.expression import ROWS_FOR_INFERENCE, index_features
 from mirrisk.tables.assembly import Reading, library_of, to_expression
-from mirrisk.tables.cells import Cells, numbers
+from mirrisk.tables.cells import Cells, numbered, numbers
 from mirrisk.tables.pipelines import TOTAL, recognised
 from mirrisk.tables.streaming.part import Part, UnstreamableError
 from mirrisk.tables.wells import CYCLES
@@ -59,8 +59,7 @@ def refuse_layouts(cells: Cells, path: Path, how: Reading) -> None:
     """Pass by layouts of pipelines, and by rows that are only numbered."""
     if recognised(cells, path, how.unit) is not cells:
         raise UnstreamableError("the layout of a pipeline")
-    numbered = [tuple(str(i + start) for i in range(len(cells.rows))) for start in (0, 1)]
-    if cells.text and cells.rows in numbered:
+    if cells.text and numbered(cells.rows):
         raise UnstreamableError("numbered rows")
 
 

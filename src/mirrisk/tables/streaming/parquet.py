@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mirrisk.tables.assembly import ANNOTATION
-from mirrisk.tables.cells import Cells, refuse_too_many, without_blanks
+from mirrisk.tables.cells import Cells, numbered, refuse_too_many, without_blanks
 from mirrisk.tables.columnar import cells_of_arrow, damaged, is_numeric, is_text, pandas_index
 from mirrisk.tables.streaming.head import (
     HEAD_ROWS,
@@ -191,8 +191,7 @@ class Dataset:
         refuse_total(self.rows)
         if "" in self.rows or "" in self.schema.names:
             raise UnstreamableError("rows without a name")
-        numbered = (tuple(map(str, range(s, s + len(self.rows)))) for s in (0, 1))
-        if self.worded and self.rows in numbered:
+        if self.worded and numbered(self.rows):
             raise UnstreamableError("numbered rows")
         down, across = mirnas(self.rows, how), mirnas((*self.numeric, *self.worded), how)
         turned = down > across
@@ -209,6 +208,9 @@ class Dataset:
 
     def _cells(self, table: pa.Table) -> Cells:
         cells = cells_of_arrow(table, str(self.path))
+        named = next(iter(set(table.column_names) - set(cells.columns)), None)
+        if named != self.names_column:
+            raise UnstreamableError("a few rows are named by another column than all of them")
         if self.path.is_dir():
             note = f"read as one data set: {len(self.parts)} Parquet files"
             cells = replace(cells, notes=(note, *cells.notes))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mirrisk.arrays import take_columns
-from mirrisk.errors import InvalidExpressionError, MirriskError
-from mirrisk.expression import MIN_LIBRARY_MIRNAS, Expression
+from mirrisk.errors import MirriskError
+from mirrisk.expression import MIN_LIBRARY_MIRNAS, Expression, repeated_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -161,11 +161,8 @@ class Seen:
         known: set[str] = set()
         names += [name for name in samples if name in known or known.add(name)]  # type: ignore[func-returns-value]
         if names:
-            raise InvalidExpressionError(
-                f"sample names occur more than once: {', '.join(map(repr, dict.fromkeys(names)))}",
-                expected="one sample per name",
-                remedy="give every sample a name of its own",
-            )
+            again_named = tuple(dict.fromkeys(names))
+            raise repeated_names(again_named, "sample", "give every sample a name of its own")
         # Sorted runs of falling length: few to search, and each name is sorted few times.
         run = np.sort(new)
         while self._runs and len(self._runs[-1]) <= 2 * len(run):

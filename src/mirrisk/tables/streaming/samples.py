@@ -155,7 +155,8 @@ class SamplesInRows:
         try:
             cells = self.layout.cells(block.decode())
             before = len(cells.rows)
-            part = self.settled.part_of_cells(without_blanks(cells, self.layout.where))
+            cells = without_blanks(cells, self.layout.where)
+            part = self.settled.part_of_cells(cells)
         except InvalidTableError as error:
             raise _moved(error, self.lines) from None
         self.lines += before
