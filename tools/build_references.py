@@ -43,11 +43,15 @@ TARGET = Path(__file__).parents[1] / "src" / "mirrisk" / "references"
 
 def primary_tumours(folder: Path, name: str) -> pd.DataFrame:
     """Return the counts of a cohort's primary tumours."""
+    return of_type(folder, name, "primary")
+
+
+def of_type(folder: Path, name: str, sample_type: str) -> pd.DataFrame:
+    """Return the counts of a cohort's samples of one type."""
     stem = folder / "data" / name.replace("-", "_")
     counts = pd.read_csv(f"{stem}_counts.csv.gz", index_col="sample")
     labels = pd.read_csv(f"{stem}_labels.csv", index_col="sample")
-    primary = labels.loc[counts.index, "sample_type"] == "primary"
-    return pd.DataFrame(counts.loc[primary])
+    return pd.DataFrame(counts.loc[labels.loc[counts.index, "sample_type"] == sample_type])
 
 
 def fit(counts: pd.DataFrame, name: str) -> Reference:

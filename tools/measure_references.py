@@ -2,9 +2,10 @@
 
     python tools/measure_references.py FOLDER [--seeds 20]
 
-Prints four tables, each over random halves of the primary tumours of six TCGA cohorts (the
-reference is fitted on one half and measured on the other): calibration of percentiles, fitness of
-samples, flags at 100,000 reads, and flags after quadrupling one abundant miRNA that is no member.
+Prints, over random halves of the primary tumours of six TCGA cohorts (the reference is fitted on
+one half and measured on the other): calibration of percentiles, flags of thinned libraries, and
+fitness of samples. Then of the shipped references: flags after quadrupling one abundant miRNA that
+is no member, flags of normal tissue, and samples made by another protocol.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from build_references import COHORTS, build, fit, primary_tumours
+from build_references import COHORTS, build, fit, of_type, primary_tumours
 from scipy import stats
 
 import mirrisk
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from mirrisk import Reference
     from mirrisk.vocabulary import Unit
 
-SHALLOW = 100_000
+DEPTHS = (100_000, 300_000, 1_000_000)
+"""Reads that libraries are thinned to."""
 
 
 def halves(counts: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -66,21 +68,57 @@ def thinned(counts: pd.DataFrame, reads: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame(drawn, index=counts.index, columns=counts.columns)
 
 
-def depth(counts: pd.DataFrame, name: str, seed: int) -> dict[str, float]:
-    """Compare flags at full depth and at 100,000 reads."""
+def depth(counts: pd.DataFrame, name: str, seed: int) -> dict[int, dict[str, float]]:
+    """Compare flags at full depth and after thinning, per number of reads."""
     learned, held = halves(counts, seed)
     reference = fit(learned, name)
-    full, shallow = (
-        scores(table, name, reference) for table in (held, thinned(held, SHALLOW, seed))
-    )
-    inside = full["score"].between(shallow["score_low"], shallow["score_high"])
-    both = full["score"].notna() & shallow["score"].notna()
+    full = scores(held, name, reference)
+    found = {}
+    for reads in DEPTHS:
+        shallow = scores(thinned(held, reads, seed), name, reference)
+        inside = full["score"].between(shallow["score_low"], shallow["score_high"])
+        both = full["score"].notna() & shallow["score"].notna()
+        high = shallow["flag"] == "high"
+        found[reads] = {
+            "high, full depth": float((full["flag"] == "high").mean()),
+            "high, thinned": float(high.mean()),
+            "of these high at full depth": float((full["flag"][high] == "high").mean()),
+            "scored": float((shallow["flag"] != "not_scored").mean()),
+            "correlation": float(full["score"].corr(shallow["score"])),
+            "full score in interval": float(inside[both].mean()),
+        }
+    return found
+
+
+def normals(folder: Path, name: str) -> dict[str, int]:
+    """Count the flags of a cohort's normal tissue, and of its tumours, against its reference."""
+    counts = {kind: of_type(folder, name, kind) for kind in ("normal", "primary")}
+    found: dict[str, int] = {}
+    for kind, table in counts.items():
+        if not len(table):
+            return {}
+        flags = scores(table, name, name)["flag"]
+        found[f"{kind}, scored"] = int((flags != "not_scored").sum())
+        found[f"{kind}, high"] = int((flags == "high").sum())
+    return found
+
+
+def other_protocol(folder: Path) -> dict[str, float]:
+    """Measure thyroid samples made by another protocol with the reference tcga-thca."""
+    counts = pd.read_csv(folder / "data" / "thyroid_ptc_mature_counts.csv.gz", index_col="sample")
+    reference = mirrisk.Reference.load("tcga-thca")
+    measured = reference.measure(as_expression(counts, unit="counts"))
+    logs = measured.expression.log_values(reference.profile.keys, reference.level)
+    off = np.nanmedian(np.abs(logs - reference.profile.median), axis=1)
+    found = mirrisk.score(counts, panel="thyroid", reference=reference, unit="counts")
     return {
-        "high, full depth": float((full["flag"] == "high").mean()),
-        "high, 100,000 reads": float((shallow["flag"] == "high").mean()),
-        "scored, 100,000 reads": float((shallow["flag"] != "not_scored").mean()),
-        "correlation": float(full["score"].corr(shallow["score"])),
-        "full score in interval": float(inside[both].mean()),
+        "samples": len(counts),
+        "refused": sum(map(bool, measured.unfit)),
+        "median distance from the reference's medians, log2": float(np.median(off)),
+        # As if they had not been refused.
+        "greatest percentile of a score": float(
+            stats.norm.cdf(found.results[0].kernel.score).max()
+        ),
     }
 
 
@@ -144,7 +182,7 @@ def fitness(cohorts: dict[str, pd.DataFrame], seed: int) -> dict[str, dict[str, 
 
 
 def main() -> None:
-    """Print the four tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=20)
@@ -154,11 +192,17 @@ def main() -> None:
     cohorts = {name: primary_tumours(arguments.folder, name) for name in COHORTS}
     print(f"Calibration on held-out halves, mean of {arguments.seeds} seeds")
     print(_mean({n: [calibration(c, n, s) for s in seeds] for n, c in cohorts.items()}))
-    print(f"\nFlags at full depth and at {SHALLOW:,} reads, mean of {arguments.seeds} seeds")
-    print(_mean({n: [depth(c, n, s) for s in seeds] for n, c in cohorts.items()}))
+    found = {n: [depth(c, n, s) for s in seeds] for n, c in cohorts.items()}
+    for reads in DEPTHS:
+        print(f"\nHeld-out halves thinned to {reads:,} reads, mean of {arguments.seeds} seeds")
+        print(_mean({name: [one[reads] for one in each] for name, each in found.items()}))
     print("\nShare of flags changed when one abundant non-member is quadrupled")
     for name, counts in cohorts.items():
         print(f"{name:10}", {k: round(v, 4) for k, v in composition(counts, name).items()})
+    print("\nNormal tissue and tumours, shipped references")
+    print(pd.DataFrame({name: normals(arguments.folder, name) for name in COHORTS}).T.to_string())
+    print("\nThyroid samples of another protocol, reference tcga-thca")
+    print(pd.Series(other_protocol(arguments.folder)).to_string())
     print(f"\nShare of samples refused, mean of {arguments.seeds} seeds")
     tables = [fitness(cohorts, seed) for seed in seeds]
     print(_mean({name: [table[name] for table in tables] for name in cohorts}))
