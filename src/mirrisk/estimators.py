@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from mirrisk.panel import Panel
-    from mirrisk.signatures import PanelLike
+    from mirrisk.signatures import SignatureLike
     from mirrisk.vocabulary import FloatArray, Specimen, Unit
 
 
@@ -75,7 +75,7 @@ class PanelScorer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        panel: PanelLike | Iterable[PanelLike],
+        panel: SignatureLike | Iterable[SignatureLike],
         reference: Reference | str | Path = COHORT,
         *,
         unit: Unit | None = None,

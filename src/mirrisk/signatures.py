@@ -11,7 +11,7 @@ from mirrisk.panel import AnyPanel, Panel, shipped_panels
 
 P = TypeVar("P", bound=AnyPanel)
 
-PanelLike = Panel | str | Path
+SignatureLike = Panel | str | Path
 """A panel, the id of a shipped one, or the path of a signature file."""
 
 
@@ -26,7 +26,7 @@ def list_panels() -> list[str]:
     return [panel.id for panel in shipped_panels()]
 
 
-def load_signature(panel: PanelLike) -> Panel:
+def load_signature(panel: SignatureLike) -> Panel:
     """Return a panel by the id of a shipped one, or from a signature file.
 
     Parameters
@@ -66,7 +66,7 @@ def load_signature(panel: PanelLike) -> Panel:
     return Panel.from_toml(path)
 
 
-def load_signatures(panels: PanelLike | Iterable[PanelLike]) -> tuple[Panel, ...]:
+def load_signatures(panels: SignatureLike | Iterable[SignatureLike]) -> tuple[Panel, ...]:
     """Return one panel or several, in the order given, each once.
 
     Raises
@@ -76,7 +76,7 @@ def load_signatures(panels: PanelLike | Iterable[PanelLike]) -> tuple[Panel, ...
     MismatchError
         If two different panels have one id: results could not tell them apart.
     """
-    if isinstance(panels, PanelLike) or not isinstance(panels, Iterable):
+    if isinstance(panels, SignatureLike) or not isinstance(panels, Iterable):
         panels = [panels]
     return each_once(map(load_signature, panels))
 

@@ -12,7 +12,7 @@ from mirrisk import nomenclature
 from mirrisk.alignment import reference_key
 from mirrisk.errors import MismatchError, NotFoundError
 from mirrisk.reference import Reference
-from mirrisk.signatures import PanelLike, load_signature
+from mirrisk.signatures import SignatureLike, load_signature
 from mirrisk.vocabulary import SEQUENCING
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def cohort(
     n: int,
     *,
     seed: int,
-    panel: PanelLike | None = None,
+    panel: SignatureLike | None = None,
     shifted: float = 0.0,
     shift: float = 2.0,
     effects: Mapping[str, float] | None = None,
@@ -189,7 +189,7 @@ def _simulated(
 
 def _effects(
     reference: Reference,
-    panel: PanelLike | None,
+    panel: SignatureLike | None,
     shift: float,
     effects: Mapping[str, float] | None,
     *,

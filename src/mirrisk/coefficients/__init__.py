@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import tomli_w
 
 from mirrisk import nomenclature
-from mirrisk.coefficients.names import terms_of
+from mirrisk.coefficients.names import resolve_rows
 from mirrisk.coefficients.published import ASSUMED, SCALES, published
 from mirrisk.coefficients.table import number, read_rows
 from mirrisk.errors import InvalidPanelError, InvalidTableError
@@ -19,7 +19,7 @@ from mirrisk.panel import Panel, shipped_panels
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mirrisk.coefficients.names import Term
+    from mirrisk.coefficients.names import ResolvedRow
     from mirrisk.coefficients.published import Published
     from mirrisk.vocabulary import Direction
 
@@ -149,7 +149,7 @@ def import_coefficients(
     _check_id(panel_id)
     rows, unused = read_rows(str(path))
     score = published(rows, str(path), citation=citation, unit=unit, cutoff=cutoff)
-    terms = terms_of(rows, aliases)
+    terms = resolve_rows(rows, aliases)
     members = [
         _member(name, group, score, specimens, bone_specific=bone_specific)
         for name, group in _grouped(terms).items()
@@ -212,15 +212,15 @@ def _check_id(panel_id: str) -> None:
         )
 
 
-def _grouped(terms: Sequence[Term]) -> dict[str, list[Term]]:
+def _grouped(terms: Sequence[ResolvedRow]) -> dict[str, list[ResolvedRow]]:
     """Return the terms by member; a row that names none is one by itself."""
-    groups: dict[str, list[Term]] = {}
+    groups: dict[str, list[ResolvedRow]] = {}
     for term in terms:
         groups.setdefault(term.row["member"] or term.name.removeprefix("hsa-"), []).append(term)
     return groups
 
 
-def _coefficient(name: str, terms: Sequence[Term]) -> float:
+def _coefficient(name: str, terms: Sequence[ResolvedRow]) -> float:
     """Return the coefficient that the rows of one member share."""
     rows = [term.row for term in terms]
     filled = [row for row in rows if row["coefficient"]] or rows[:1]
@@ -246,7 +246,7 @@ def _coefficient(name: str, terms: Sequence[Term]) -> float:
 
 def _member(
     name: str,
-    terms: Sequence[Term],
+    terms: Sequence[ResolvedRow],
     score: Published,
     specimens: Sequence[str],
     *,
@@ -315,7 +315,9 @@ def _caveats(n: int, score: Published) -> tuple[str, ...]:
     return tuple(caveats)
 
 
-def _notes(terms: Sequence[Term], unused: Sequence[str], score: Published) -> tuple[str, ...]:
+def _notes(
+    terms: Sequence[ResolvedRow], unused: Sequence[str], score: Published
+) -> tuple[str, ...]:
     """Return what was decided on the way."""
     notes = [term.reading for term in terms if term.reading]
     unknown = [term.name for term in terms if nomenclature.accession_of(term.name) is None]

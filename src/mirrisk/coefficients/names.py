@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Term:
+class ResolvedRow:
     """One row, its mature miRNA (the accession empty where unknown), and how its name was read."""
 
     row: Row
@@ -28,7 +28,7 @@ class Term:
     reading: str
 
 
-def terms_of(rows: Sequence[Row], aliases: Mapping[str, str] | None) -> list[Term]:
+def resolve_rows(rows: Sequence[Row], aliases: Mapping[str, str] | None) -> list[ResolvedRow]:
     """Resolve the names of a table to mature miRNAs, each once.
 
     Raises
@@ -40,13 +40,13 @@ def terms_of(rows: Sequence[Row], aliases: Mapping[str, str] | None) -> list[Ter
     accessions = {
         name: key for key, name in (aliases or {}).items() if re.match(r"MIMAT\d{7}$", key)
     }
-    terms: dict[str, Term] = {}
+    terms: dict[str, ResolvedRow] = {}
     for row, found in zip(rows, nomenclature.resolve_all(names, aliases), strict=True):
         name = _mature_name(found, row.place)
         accession = nomenclature.accession_of(name) or accessions.get(name, "")
         if found.level == "mature":
             accession = found.accession or accession
-        term = Term(row, name, accession, _reading(found, name))
+        term = ResolvedRow(row, name, accession, _reading(found, name))
         first = terms.setdefault(name, term)
         if first is not term:
             raise InvalidTableError(

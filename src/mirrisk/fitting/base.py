@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from mirrisk.fitting.report import Summary
     from mirrisk.fitting.tuning import Rule
     from mirrisk.panel import Panel
-    from mirrisk.signatures import PanelLike
+    from mirrisk.signatures import SignatureLike
     from mirrisk.vocabulary import FloatArray, IntArray, Specimen, Unit
 
 
 class PanelEstimator(BaseEstimator):  # type: ignore[misc]
     """An estimator that fits a panel; its parameters are those that all of them have."""
 
-    panel: PanelLike | None
+    panel: SignatureLike | None
     candidates: str | Sequence[str]
     directions: Directions
     covariates: Sequence[str]

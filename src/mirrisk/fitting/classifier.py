@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mirrisk.fitting.directions import Directions
     from mirrisk.fitting.tuning import Rule, Tuning
     from mirrisk.model import FittedPanel
-    from mirrisk.signatures import PanelLike
+    from mirrisk.signatures import SignatureLike
     from mirrisk.vocabulary import FloatArray, Specimen, Unit
 
 
@@ -131,7 +131,7 @@ class PanelClassifier(ClassifierMixin, PanelEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        panel: PanelLike | None = None,
+        panel: SignatureLike | None = None,
         *,
         candidates: str | Sequence[str] = "panel",
         directions: Directions = "constrain",

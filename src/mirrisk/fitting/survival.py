@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mirrisk.fitting.outcome import Death
     from mirrisk.fitting.tuning import Rule, Tuning
     from mirrisk.model import FittedPanel
-    from mirrisk.signatures import PanelLike
+    from mirrisk.signatures import SignatureLike
     from mirrisk.vocabulary import FloatArray, Specimen, Unit
 
 
@@ -123,7 +123,7 @@ class PanelSurvival(PanelEstimator):
 
     def __init__(
         self,
-        panel: PanelLike | None = None,
+        panel: SignatureLike | None = None,
         *,
         horizon: float | None = None,
         death: Death = "event",

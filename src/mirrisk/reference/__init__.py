@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from mirrisk.panel import Panel
     from mirrisk.reference.measuring import Measured
     from mirrisk.reference.normalisers import Normaliser
-    from mirrisk.signatures import PanelLike
+    from mirrisk.signatures import SignatureLike
     from mirrisk.vocabulary import (
         BoolArray,
         FloatArray,
@@ -161,7 +161,7 @@ class Reference:
         unit: Unit | None = None,
         specimen: Specimen | None = None,
         cancer: str | None = None,
-        panels: PanelLike | Iterable[PanelLike] | None = None,
+        panels: SignatureLike | Iterable[SignatureLike] | None = None,
         protocol: str = "",
         normalisers: Sequence[str] | None = None,
         feature_names: Sequence[str] | None = None,
@@ -246,7 +246,7 @@ class Reference:
         cls,
         X: object,
         *,
-        panels: PanelLike | Iterable[PanelLike] | None,
+        panels: SignatureLike | Iterable[SignatureLike] | None,
         accept_small: bool = False,
     ) -> Reference:
         """Fit a reference on the very samples that it is to serve; its name says so."""
