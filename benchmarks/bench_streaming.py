@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -125,13 +126,14 @@ def simulate_files(folder: Path, files: int, features: int) -> None:
         (folder / f"{i:05}.tsv").write_text(text)
 
 
-def measured(what: str, path: Path, unit: str, jobs: int = 1) -> tuple[float, float, float]:
+def measured(
+    what: str, path: Path, unit: str, jobs: int = 1, out: Path | None = None
+) -> tuple[float, float, float]:
     """Return seconds, those of all cores, and the peak megabytes of a process of its own."""
     code = CHILD.format(panel=PANEL, reference=REFERENCE)
-    with tempfile.TemporaryDirectory(dir=path.parent) as out:
-        target = Path(out) / ("out" if what == "score_files" else "scores.csv")
-        command = [sys.executable, "-c", code, what, str(path), unit, str(target), str(jobs)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    target = out or path.with_suffix(".scores.csv")
+    command = [sys.executable, "-c", code, what, str(path), unit, str(target), str(jobs)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     seconds, worked, megabytes = json.loads(done.stdout)
     return seconds, worked, megabytes
 
@@ -200,12 +202,14 @@ def many_files(folder: Path, files: int, jobs: int) -> str:
     """Time many small files, by one worker and by several."""
     simulate_files(folder / "files", files, features=1_900)
     rows = []
-    for n in dict.fromkeys((1, jobs)):
-        seconds, worked, _ = measured("score_files", folder / "files", "counts", n)
-        each = seconds * n / files * 1000
+    for n in dict.fromkeys((1, jobs, 2 * jobs)):
+        # Into a folder of its own: ext4 is slow to make files where as many were just deleted.
+        out = folder / f"scores_{n}"
+        seconds, worked, _ = measured("score_files", folder / "files", "counts", n, out)
+        each = seconds * min(n, os.cpu_count() or n) / files * 1000
         own = f"{worked / files * 1000:.2f}" if n == 1 else ""
         rows.append((n, f"{seconds:.1f}", f"{each:.2f}", own))
-    header = ("workers", "seconds", "ms a file and worker", "ms of the processor")
+    header = ("workers", "seconds", "ms a file and busy core", "ms of the processor")
     return f"{files:,} files of one sample, 1,900 miRNAs\n\n" + common.table(header, rows)
 
 

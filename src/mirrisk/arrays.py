@@ -42,3 +42,20 @@ def row_medians(values: FloatArray) -> FloatArray:
     lower = ordered[rows, np.maximum(count - 1, 0) // 2]
     upper = ordered[rows, np.minimum(count // 2, values.shape[1] - 1)]
     return np.where(count > 0, (lower + upper) / 2, np.nan)
+
+
+def distinct_rows(mask: BoolArray) -> tuple[IntArray, IntArray]:
+    """Find the distinct rows of a mask: what depends on them alone is then computed once for each.
+
+    Returns
+    -------
+    first : ndarray of shape (n_distinct,)
+        A row where each stands.
+    of_row : ndarray of shape (n_rows,)
+        For each row its position among these.
+    """
+    if len(mask) and (mask == mask[0]).all():  # the usual table: nothing to sort
+        return np.zeros(1, dtype=np.intp), np.zeros(len(mask), dtype=np.intp)
+    packed = np.packbits(mask, axis=1)
+    _, first, of_row = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    return first, of_row.reshape(-1)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from mirrisk.arrays import row_sums, take_columns
+from mirrisk.arrays import distinct_rows, row_sums, take_columns
 
 if TYPE_CHECKING:
     from mirrisk.vocabulary import BoolArray, FloatArray, IntArray
@@ -238,15 +238,8 @@ class _Patterns:
     """
 
     def __init__(self, measured: BoolArray, visible: BoolArray) -> None:
-        both = np.concatenate([measured, visible], axis=1)
-        if len(both) and (both == both[0]).all():  # the usual table: nothing to sort
-            self.measured, self.visible = measured[:1], visible[:1]
-            self.of_sample: IntArray = np.zeros(len(both), dtype=np.intp)
-            return
-        packed = np.packbits(both, axis=1)
-        _, first, of_sample = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+        first, self.of_sample = distinct_rows(np.concatenate([measured, visible], axis=1))
         self.measured, self.visible = measured[first], visible[first]
-        self.of_sample = of_sample.reshape(-1)
 
     def spread(self, per_pattern: FloatArray) -> FloatArray:
         """Give each sample its pattern's value."""

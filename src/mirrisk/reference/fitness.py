@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mirrisk.arrays import row_means, row_medians, row_sums, take_columns
+from mirrisk.arrays import distinct_rows, row_means, row_medians, row_sums, take_columns
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -411,25 +411,18 @@ def _correlations(z: FloatArray, profiles: FloatArray, seen: BoolArray) -> Float
     """
     x = _centred(z, seen)
     spread = row_sums(x * x)
-    whole = seen.all(axis=1)
     found = np.empty((len(profiles), len(z)))
+    # What is seen is the same in most samples: a profile is centred once for each way of it.
+    first, of_row = distinct_rows(seen)
     for k, profile in enumerate(profiles):
-        # Where all was seen the profile is one and the same for every sample.
-        y = _centred(profile[None], np.ones((1, len(profile)), dtype=bool))
-        found[k] = _cosine(x, spread, y)
-        if not whole.all():
-            part = seen[~whole]
-            y = _centred(np.broadcast_to(profile, part.shape), part)
-            found[k, ~whole] = _cosine(x[~whole], spread[~whole], y)
+        y = _centred(np.broadcast_to(profile, (len(first), len(profile))), seen[first])
+        size = row_sums(y * y)
+        if len(first) > 1:
+            y, size = y[of_row], size[of_row]
+        found[k] = row_sums(x * y) / np.maximum(np.sqrt(spread * size), 1e-300)
     return found
 
 
 def _centred(values: FloatArray, seen: BoolArray) -> FloatArray:
     """Return each row less its mean over the cells seen; 0 elsewhere."""
     return np.where(seen, values - row_means(values, seen)[:, None], 0.0)
-
-
-def _cosine(x: FloatArray, spread: FloatArray, y: FloatArray) -> FloatArray:
-    """Cosine of rows of x, whose sums of squares are known, with those of y, or its only one."""
-    norm = np.sqrt(spread * row_sums(y * y))
-    return row_sums(x * y) / np.maximum(norm, 1e-300)

@@ -243,15 +243,24 @@ def to_cells(table: pa.Table, header: Sequence[str], *, decimal_comma: bool) -> 
 
     corner, *columns = (name.strip() for name in header)
     rows = tuple(cell.strip() for cell in table.column(0).to_pylist())
-    values = np.full((len(columns), len(rows)), np.nan)
+    texts = [table.column(j + 1) for j in range(len(columns))]
+    try:
+        # All columns as one where they are numbers throughout: Arrow's cost is by the column.
+        joined = pa.chunked_array([c for text in texts for c in text.chunks], pa.string())
+        numeric = _as_floats(compute.utf8_trim_whitespace(joined), decimal_comma=decimal_comma)
+    except pa.ArrowInvalid:
+        values = np.full((len(columns), len(rows)), np.nan)
+    else:
+        values = np.ascontiguousarray(numeric.reshape(len(columns), len(rows)).T)
+        return Cells(rows, tuple(columns), values, {}, corner=corner)
     text: dict[int, list[object]] = {}
-    for j in range(len(columns)):
-        column = compute.utf8_trim_whitespace(table.column(j + 1))
+    for j, cells in enumerate(texts):
+        column = compute.utf8_trim_whitespace(cells)
         try:
             values[j] = _as_floats(column, decimal_comma=decimal_comma)
         except pa.ArrowInvalid:
-            cells = [None if cell in MISSING else cell for cell in column.to_pylist()]
-            text[j] = [_with_point(cell) if decimal_comma else cell for cell in cells]
+            words = [None if cell in MISSING else cell for cell in column.to_pylist()]
+            text[j] = [_with_point(cell) if decimal_comma else cell for cell in words]
     return Cells(rows, tuple(columns), np.ascontiguousarray(values.T), text, corner=corner)
 
 
