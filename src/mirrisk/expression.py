@@ -60,6 +60,11 @@ class FeatureIndex:
     level: Level
 
     @cached_property
+    def is_mirna(self) -> tuple[bool, ...]:
+        """Whether each column denotes a miRNA."""
+        return tuple(resolution.is_mirna for resolution in self.resolutions)
+
+    @cached_property
     def at_level(self) -> IntArray:
         """Columns that are miRNAs of the table's level, in canonical order (key, then name).
 
@@ -328,8 +333,10 @@ class Expression:
             their sign turned; in every case more means more RNA. NaN where not measured.
         """
         groups = self.index.columns_of(level)
-        result = np.full((len(self), len(keys)), np.nan)
         single = [(j, groups[k][0]) for j, k in enumerate(keys) if len(groups.get(k, ())) == 1]
+        if single and len(single) == len(keys):
+            return self._to_log(self._cells([column for _, column in single]))
+        result = np.full((len(self), len(keys)), np.nan)
         if single:
             targets, columns = (list(part) for part in zip(*single, strict=True))
             result[:, targets] = self._to_log(self._cells(columns))
@@ -397,7 +404,7 @@ def require_mirnas(index: FeatureIndex) -> None:
     InvalidExpressionError
     """
     if not len(index.at_level):
-        others = sum(r.is_mirna for r in index.resolutions)
+        others = sum(index.is_mirna)
         if others:
             raise InvalidExpressionError(
                 f"no column denotes a {index.level} miRNA, {others} denote others",

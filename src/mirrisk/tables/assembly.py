@@ -166,7 +166,7 @@ def _samples_in_rows(
     if not turned:
         return cells, []
     refuse_too_many(len(cells.rows), "features in rows")
-    known = [r.is_mirna for r in index_features(cells.rows, None, aliases).resolutions]
+    known = index_features(cells.rows, None, aliases).is_mirna
     notes = []
     if orientation is None:
         notes.append(f"miRNAs stand in rows ({sum(known)} names): the table was turned")
@@ -187,7 +187,7 @@ def _mirnas_among(names: Sequence[str], aliases: Mapping[str, str] | None) -> in
     """Return how many names denote miRNAs; of very many, as a spread of them has it."""
     step = -(-len(names) // SPREAD)
     spread = names if step < 2 else names[::step]
-    found = sum(r.is_mirna for r in index_features(spread, None, aliases).resolutions)
+    found = sum(index_features(spread, None, aliases).is_mirna)
     return found if step < 2 else found * step
 
 
@@ -218,7 +218,7 @@ def _refuse_names_in_a_column(cells: Cells, aliases: Mapping[str, str] | None) -
     """Refuse a table whose miRNAs are named in a column that is not the first."""
     for j, column in cells.text.items():
         names = [str(cell) for cell in column if cell is not None]
-        if any(r.is_mirna for r in index_features(names, None, aliases).resolutions):
+        if any(index_features(names, None, aliases).is_mirna):
             raise InvalidTableError(
                 f"the names of miRNAs stand in column {cells.columns[j]!r}",
                 expected="names in the first column (of a DataFrame: in its index), or in the "
@@ -303,8 +303,8 @@ def _mirna_columns(
 ) -> tuple[Cells, FeatureIndex, list[str]]:
     """Set aside the text columns that are no miRNA; numeric ones stay as possible controls."""
     index = index_features(cells.columns, level, aliases)
-    kept = [j for j, r in enumerate(index.resolutions) if r.is_mirna or j not in cells.text]
-    aside = [cells.columns[j] for j, r in enumerate(index.resolutions) if not r.is_mirna]
+    kept = [j for j, known in enumerate(index.is_mirna) if known or j not in cells.text]
+    aside = [name for name, known in zip(cells.columns, index.is_mirna, strict=True) if not known]
     if len(kept) == len(cells.columns):
         return cells, index, aside
     cells = cells.take(kept)
