@@ -261,6 +261,31 @@ def test_single_marker_by_hand():
     assert found.notes[-1] == "panel toy is a single marker here: miR-34a alone decides"
 
 
+def test_members_that_no_sample_can_be_scored_on_are_told():
+    # Of hsa-mir-193a neither arm dominates; hsa-mir-16 is mostly its 5p arm.
+    toy = panel(
+        member("used", "hsa-miR-21-5p", weight=2.0),
+        member("unknown arm", "hsa-miR-193a-3p"),
+        member("other arm", "hsa-miR-16-1-3p"),
+        cancer="liver",
+    )
+    counts = counts_like("tcga-lihc", 60, seed=3)
+    reference = Reference.fit(counts, unit="counts", name="r", panels=[toy])
+    found = mirrisk.score(counts, panel=toy, reference=reference, unit="counts")
+    said = [note for note in found.notes if "no sample can be scored on" in note]
+    assert len(said) == 1
+    assert "hsa-miR-193a-3p (the table holds stem-loops, and which arm" in said[0]
+    assert "hsa-miR-16-1-3p (the table holds stem-loops, and this one is mostly" in said[0]
+    assert "what is left is 50% of the panel's weight" in said[0]
+    assert found.scores["coverage"].max() == pytest.approx(0.5)
+
+
+def test_panel_of_which_all_can_be_scored_says_nothing_of_it():
+    counts = counts_like("tcga-prad", 20, seed=3)
+    found = mirrisk.score(counts, panel="prostate", reference="tcga-prad", unit="counts")
+    assert not [note for note in found.notes if "no sample can be scored on" in note]
+
+
 def test_coverage_is_the_share_of_the_weight_that_was_measured():
     table = log2_table(40, seed=6)
     toy = panel(

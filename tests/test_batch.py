@@ -14,7 +14,8 @@ import pytest
 from cohorts import counts_like, log2_table, panel_with_age
 
 import mirrisk
-from mirrisk.batch import score_file, score_files
+from mirrisk.batch import manifest, score_file, score_files
+from mirrisk.batch.onefile import run
 from mirrisk.batch.scoring import Scoring
 from mirrisk.errors import MirriskError, MirriskWarning, MismatchError, NotFoundError
 from mirrisk.notes import Note
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mirrisk.model import FittedPanel
 
 PROSTATE: dict[str, Any] = {"panel": "prostate", "reference": "tcga-prad"}
+BREAST: dict[str, Any] = {"panel": "breast", "reference": "tcga-brca"}
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,12 @@ def quietly(work: Any, *args: Any, **how: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MirriskWarning)
         return work(*args, **PROSTATE, **how)
+
+
+def score_files_quietly(*args: Any, **how: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MirriskWarning)
+        return score_files(*args, **how)
 
 
 # -- one file ----------------------------------------------------------------------------------
@@ -141,6 +149,32 @@ def test_shallow_samples_are_named_once(table, tmp_path, small_blocks):
     with pytest.warns(MirriskWarning) as at_once:
         mirrisk.score(mirrisk.read(table), **PROSTATE)
     assert [str(w.message) for w in in_parts] == [str(w.message) for w in at_once]
+
+
+@pytest.mark.parametrize("min_reads", [-4, float("nan"), float("inf")])
+@pytest.mark.parametrize("work", [score_file, score_files])
+def test_bar_that_is_no_number_of_reads_is_refused_before_reading(work, min_reads, tmp_path):
+    with pytest.raises(MirriskError, match=f"min_reads is {min_reads}"):
+        work("nowhere.csv", **PROSTATE, out=tmp_path / "a.csv", min_reads=min_reads)
+
+
+@pytest.mark.parametrize("what", ["unit", "level", "specimen", "orientation", "assemble"])
+@pytest.mark.parametrize("work", [score_file, score_files])
+def test_word_that_is_none_of_those_known_is_refused_before_reading(work, what, tmp_path):
+    with pytest.raises(MirriskError, match=f"{what} is 'nonsense'"):
+        work("nowhere.csv", **PROSTATE, out=tmp_path / "a.csv", **{what: "nonsense"})
+
+
+def test_empty_samples_are_no_shallow_ones_in_parts_or_whole(counts, tmp_path, small_blocks):
+    counts.to_csv(tmp_path / "t.csv")
+    found = quietly(score_file, tmp_path / "t.csv", out=tmp_path / "a.csv", batch_rows=30)
+    reads = counts.sum(axis=1)
+    n_shallow = int(((reads > 0) & (reads < 100_000)).sum())
+    assert (reads == 0).any()
+    assert found.n_shallow == n_shallow
+    about = [note for note in found.notes if f"fewer than 100,000 in {n_shallow}: " in note]
+    assert about == [note for note in in_memory(tmp_path / "t.csv").notes if note in about]
+    assert len(about) == 1
 
 
 def test_fault_far_down_leaves_no_output(counts, tmp_path, small_blocks):
@@ -359,7 +393,140 @@ def test_resume_passes_by_a_manifest_that_was_cut_short(folder, tmp_path):
     again = quietly(score_files, folder, out=tmp_path / "out", resume=True)
     assert len(again.unchanged) == 11
     whole = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
-    assert len({entry["output"] for entry in whole}) == 12
+    assert len({entry["outputs"]["out"][0] for entry in whole}) == 12
+
+
+def test_resume_takes_no_contributions_of_another_scoring(folder, tmp_path):
+    place = {"out": tmp_path / "out", "contributions": tmp_path / "contributions"}
+    quietly(score_files, folder, **place)
+    score_files_quietly(folder, **BREAST, out=place["out"])
+    again = score_files_quietly(folder, **BREAST, **place, resume=True)
+    assert not again.unchanged
+    found = pd.read_csv(place["contributions"] / "f08.csv.contributions.csv")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MirriskWarning)
+        expected = mirrisk.score(mirrisk.read(folder / "f08.csv"), **BREAST).contributions
+    np.testing.assert_allclose(found["contribution"], expected["contribution"])
+    assert len(score_files_quietly(folder, **BREAST, **place, resume=True).unchanged) == 12
+
+
+@pytest.mark.parametrize("large", [1 << 25, 100], ids=["together", "by themselves"])
+def test_resume_after_another_scoring_was_interrupted_scores_again(
+    large, folder, tmp_path, monkeypatch
+):
+    """Its outputs lie in their place, and nothing was written down of it."""
+    monkeypatch.setattr("mirrisk.batch.work.LARGE", large)
+    out = tmp_path / "out"
+    first = quietly(score_files, folder, out=out)
+    before = {path.name: path.read_bytes() for path in out.glob("*.csv")}
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mirrisk.batch.joined.OwnFiles.take", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            score_files_quietly(folder, **BREAST, out=out)
+    assert {path.name: path.read_bytes() for path in out.glob("*.csv")} != before
+    again = quietly(score_files, folder, out=out, resume=True)
+    assert {path.name: path.read_bytes() for path in out.glob("*.csv")} == before
+    assert again.flags == first.flags
+
+
+def test_resume_scores_a_file_again_whose_output_was_changed(folder, tmp_path):
+    out = tmp_path / "out"
+    quietly(score_files, folder, out=out)
+    path = out / "f08.csv.scores.csv"
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b"0", b"1"))
+    again = quietly(score_files, folder, out=out, resume=True)
+    assert len(again.unchanged) == 11
+    assert path.read_bytes() == before
+
+
+def without(entry: dict[str, Any]) -> Any:
+    return {name: value for name, value in entry.items() if name != "outcome"}
+
+
+DAMAGE: dict[str, Any] = {
+    "no outcome": without,
+    "no outputs": lambda entry: {name: entry[name] for name in entry if name != "outputs"},
+    "a key too many": lambda entry: {**entry, "outcome": {**entry["outcome"], "more": 1}},
+    "a key too few": lambda entry: {**entry, "outcome": {"notes": []}},
+    "a note that is none": lambda entry: {**entry, "outcome": {**entry["outcome"], "notes": [{}]}},
+    "notes of numbers": lambda entry: {**entry, "outcome": {**entry["outcome"], "notes": [1]}},
+    "other numbers": lambda entry: {**entry, "outcome": {**entry["outcome"], "n_samples": "x"}},
+    "a list": lambda entry: [entry],
+    "no object": lambda entry: 3,
+}
+
+
+@pytest.mark.parametrize("rewritten", [False, True], ids=["damaged", "written anew"])
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_resume_scores_a_file_again_whose_line_is_damaged(damage, rewritten, folder, tmp_path):
+    out = tmp_path / "out"
+    first = quietly(score_files, folder, out=out)
+    path = out / manifest.NAME
+    head, *rest = path.read_bytes().splitlines()
+    entry = DAMAGE[damage](json.loads(head))
+    if rewritten and damage in ("no outcome", "no outputs", "a key too many", "a key too few"):
+        entry.pop("line")
+        line = manifest.line_of(entry).encode().rstrip()
+    else:
+        line = json.dumps(entry).encode()
+    path.write_bytes(b"\n".join([line, b"\xff\xfe", b"[" * 100_000, *rest, b""]))
+    again = quietly(score_files, folder, out=out, resume=True)
+    assert len(again.unchanged) == 11
+    assert again.flags == first.flags
+
+
+def test_resume_scores_a_file_again_that_changed_while_it_was_scored(counts, tmp_path, monkeypatch):
+    path = tmp_path / "t.csv"
+    counts.iloc[8:20].to_csv(path)
+    monkeypatch.setattr("mirrisk.batch.work.LARGE", 100)
+
+    def run_and_change(*args: Any, **how: Any) -> Any:
+        found = run(*args, **how)
+        counts.iloc[30:35].to_csv(path)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mirrisk.batch.work.run", run_and_change)
+        assert score_files_quietly([path], **PROSTATE, out=tmp_path / "out").n_samples == 12
+    again = score_files_quietly([path], **PROSTATE, out=tmp_path / "out", resume=True)
+    assert (again.n_samples, again.unchanged) == (5, ())
+
+
+def test_older_results_beside_the_new_ones_are_told(folder, tmp_path):
+    out = tmp_path / "out"
+    quietly(score_files, folder, out=out)
+    files = [folder / "f00.tsv", folder / "f01.tsv"]
+    files[0].write_text("")
+    files[1].unlink()
+    again = quietly(score_files, folder, out=out)
+    assert str(files[0]) in {file.file for file in again.failed}
+    left, others = (note for note in again.notes if "results of files that" in note)
+    assert left.startswith("older results of files that failed now were left where they are: ")
+    assert files[0].name in left
+    assert files[1].name not in left
+    assert others.startswith("results of files that are not among these lie in the folder, too: ")
+    assert files[1].name in others
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.feather", "a.tsv", "a.json"])
+@pytest.mark.parametrize("work", [score_file, score_files])
+def test_name_of_another_format_is_refused_before_anything_is_made(work, name, table, tmp_path):
+    with pytest.raises(MirriskError, match="which is not written") as caught:
+        work(table, **PROSTATE, out=tmp_path / name)
+    assert caught.value.expected == "a name that ends in .csv, .csv.gz or .parquet"
+    assert list(tmp_path.iterdir()) == [table]
+
+
+def test_summary_of_many_files_names_panels_and_reference(folder, tmp_path):
+    found = quietly(score_files, folder, out=tmp_path / "out")
+    assert found.panels == {"prostate": "1.0.0"}
+    assert found.reference["name"] == "tcga-prad"
+    assert found.reference["digest"] == Reference.load("tcga-prad").digest
 
 
 def test_resume_into_one_table_is_refused(folder, tmp_path):
@@ -491,7 +658,7 @@ def test_covariate_far_from_the_cohort_is_told_of_its_file_alone(array, with_age
     about_age = [[n for n in f.notes if n.startswith("covariate age")] for f in result.files]
     assert about_age[0] == []
     assert "what the panel says of sample s1 is extrapolated" in about_age[1][0]
-    assert "is not known for every sample" in about_age[2][0]
+    assert about_age[2] == ["covariate age is not known of sample s2: estimated from the rest"]
     assert [len(notes) for notes in about_age] == [0, 1, 1]
 
 

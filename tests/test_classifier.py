@@ -500,6 +500,12 @@ def test_accuracy_is_that_of_outcomes_in_the_order_of_the_samples():
         fitted().score(TABLE, y.iloc[::-1])
 
 
+@pytest.mark.parametrize("names", ["no", ("x", "x"), ("a",), 5, (0, 1)])
+def test_class_names_that_do_not_tell_the_classes_are_refused(names):
+    with pytest.raises(MismatchError, match="class_names="):
+        PanelClassifier(TOY, class_names=names, **FAST).fit(TABLE, OUTCOME)
+
+
 def test_classes_coded_0_and_1_keep_their_names_in_the_report():
     names = ("no relapse", "relapse")
     model = PanelClassifier(TOY, class_names=names, **FAST).fit(TABLE, OUTCOME)
@@ -535,6 +541,23 @@ def test_covariate_that_is_no_column_is_refused_with_the_nearest():
         PanelClassifier(TOY, covariates=["agee"], **FAST).fit(table, outcome)
 
 
+def test_merit_of_covariates_is_not_said_to_be_the_panels():
+    from mirrisk.fitting.comparison import WithinFoldAUC, compare_with_curated
+
+    y = np.tile([0.0, 1.0], 50)
+    rng = np.random.default_rng(0)
+    risk, noise = y + rng.normal(size=100), rng.normal(size=100)
+    folds = [[(np.arange(0), np.arange(100)[i::5]) for i in range(5)]]
+    shared = (TOY, noise, risk[None], folds, WithinFoldAUC(y))
+    panel, covariates = (
+        compare_with_curated(*shared, covariates_alone=alone) for alone in (False, True)
+    )
+    assert (panel["beats_curated"], covariates["beats_curated"]) == (True, False)
+    assert panel["difference"] == covariates["difference"] > 0
+    assert "the fitted panel does better" in panel["said"]
+    assert "better" not in covariates["said"]
+
+
 def test_covariates_alone_predict_where_no_mirna_does():
     table, outcome = with_age()
     with pytest.warns(MirriskWarning, match="the covariates alone predict"):
@@ -542,6 +565,11 @@ def test_covariates_alone_predict_where_no_mirna_does():
             TOY, covariates=["age"], mixing=1.0, penalty=5.0, unit="log2", repeats=1
         ).fit(table, outcome)
     assert model.panel_.terms == ()
+    assert "Holds no miRNA: its covariates alone predict." in model.panel_.caveats
+    told = model.summary_.content["comparison"]
+    assert told["beats_curated"] is False
+    assert "does better" not in told["said"]
+    assert "what tells it from the curated panel toy are its covariates alone" in told["said"]
     assert auc(outcome, model.predict_proba(table)[:, 1]) == pytest.approx(
         auc(outcome, table["age"])
     )

@@ -295,6 +295,13 @@ def test_reference_of_few_samples_is_refused_and_nothing_is_left(run, table, tmp
     assert list(tmp_path.iterdir()) == [table]
 
 
+def test_reference_does_not_take_the_name_of_a_shipped_one(run, table, tmp_path):
+    failed = run("references", "fit", table, "--name", "tcga-prad", "--out", tmp_path / "x")
+    assert failed.code == 2
+    assert "tcga-prad is a shipped reference" in " ".join(failed.err.replace("│", " ").split())
+    assert list(tmp_path.iterdir()) == [table]
+
+
 def test_reference_of_an_unknown_cancer_is_warned_of(run, table, tmp_path):
     file = tmp_path / "mine.json"
     fit = ("references", "fit", table, "--name", "mine", "--out", file, "--accept-small")
@@ -618,6 +625,10 @@ def test_missing_table_is_exit_code_3(run, tmp_path):
         (("--panel", "prostate"), "mirrisk references list"),
         (("--reference", "tcga-prad"), "mirrisk panels list"),
         ((*AGAINST, "--unit", "reads"), "reads"),
+        ((*AGAINST, "--unit", "cnts"), "for '--unit': 'cnts' is not one of 'counts',"),
+        ((*AGAINST, "--unit", "cnts"), "did you mean 'counts'?"),
+        ((*AGAINST, "--specimen", "tisue"), "'ev', did you mean 'tissue'?"),
+        ((*AGAINST, "--engine", "daks"), "did you mean 'dask'?"),
         ((*AGAINST, "--specimen", "urine"), "urine"),
         (("--panel", "all,liver", "--reference", "tcga-prad"), "all stands alone"),
     ],

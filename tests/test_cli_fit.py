@@ -267,6 +267,27 @@ def test_update_refuses_several_samples_of_a_patient(run, updating, tmp_path):
     assert not (tmp_path / "u.json").exists()
 
 
+def test_update_refuses_labels_of_other_samples_with_their_file(run, updating, tmp_path):
+    labels = tmp_path / "new_clinical.csv"
+    pd.DataFrame({"sample": ["X1", "X2"], "relapse": [0, 1]}).to_csv(labels, index=False)
+    done = run(*updating, tmp_path / "u.json", "--outcome", "relapse")
+    assert done.code == 3
+    assert f"error: no sample of the table has a row where: {labels}" in done.said
+
+
+def test_update_of_which_no_sample_is_scored_says_why(run, updating, tmp_path):
+    table = tmp_path / "new.csv"
+    counts = pd.read_csv(table, index_col=0)
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 5000, counts.shape)
+    pd.DataFrame(noise, index=counts.index, columns=counts.columns).to_csv(table)
+    done = run(*updating, tmp_path / "u.json", "--outcome", "relapse")
+    assert done.code == 4
+    assert "error: none of 150 samples with a known outcome was scored: 150 unlike" in done.said
+    assert "accept-small" not in done.said
+    assert not (tmp_path / "u.json").exists()
+
+
 def test_update_leaves_samples_without_a_row_or_outcome_out(run, updating, tmp_path):
     labels = tmp_path / "new_clinical.csv"
     rows = pd.read_csv(labels, dtype=str)
@@ -313,6 +334,37 @@ def test_outcomes_that_cannot_be_fitted_to_leave_one_error(
     assert message in done.said
     assert done.err.count("error:") == 1
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("time", "event", "change", "message"),
+    [
+        ("relapse", "days", {}, "--time relapse holds 0 and 1 only, --event days holds"),
+        ("relapse", "days", {}, "if they were swapped: --time days --event relapse"),
+        ("days", "answer", {}, "remedy: code it 0, 1 or 2"),
+        ("days", "relapse", {"relapse": 3}, "3 in column 'relapse' of sample 'SIM-001' is no code"),
+        ("days", "relapse", {"days": -1}, "-1 in column 'days' of sample 'SIM-001' is a time"),
+    ],
+)
+def test_follow_up_that_cannot_be_is_told_in_the_words_of_the_options(
+    run, cohort, clinical, tmp_path, time, event, change, message
+):
+    table, labels = cohort
+    changed(clinical, **{"days": np.arange(1, N + 1), **change}).to_csv(labels, index=False)
+    fit = ("fit", table, "--labels", labels, "--time", time, "--event", event, "--horizon", "60")
+    done = run(*fit, "--out", tmp_path / "model.json", *QUICK)
+    assert done.code == 3
+    assert message in done.said
+    assert f"where: {labels}" in done.said
+
+
+def test_covariate_that_is_no_column_is_told_with_the_file(run, cohort, tmp_path):
+    table, labels = cohort
+    fit = ("fit", table, "--labels", labels, "--outcome", "relapse", "--covariates", "agee")
+    done = run(*fit, "--out", tmp_path / "model.json", *QUICK)
+    assert done.code == 3
+    assert "no column 'agee', did you mean 'age'?" in done.said
+    assert f"where: {labels}" in done.said
 
 
 def test_outcome_that_the_covariates_give_away_is_refused(run, cohort, clinical, tmp_path):

@@ -191,6 +191,75 @@ def test_follow_up_is_read_from_its_columns(run: Callable[..., Run], files: File
     assert found["headline"].startswith("Harrell's C")
 
 
+def test_labels_of_other_samples_are_refused_with_their_file(
+    run: Callable[..., Run], files: Files, tmp_path: Path
+) -> None:
+    others = tmp_path / "others.csv"
+    others.write_text("sample,bone\nX1,0\nX2,1\n")
+    given = ("--labels", others, "--outcome", "bone", "--unit", "log2")
+    done = run("validate", files.table, "--panel", "liver", *given)
+    assert done.code == 3
+    assert "error: no sample of the table has a row" in done.err
+    assert f"where:    {others}" in done.err
+    assert "found rows named like 'X1'" in done.err
+
+
+def test_samples_without_a_row_are_counted_as_such(
+    run: Callable[..., Run], files: Files, tmp_path: Path
+) -> None:
+    part = tmp_path / "part.csv"
+    pd.read_csv(files.labels, index_col="sample").iloc[:-10].to_csv(part)
+    given = ("--labels", part, "--outcome", "bone", "--unit", "log2", *QUICK)
+    done = run("validate", files.table, "--panel", "liver", *given)
+    assert json.loads(done.out)["cohort"]["left_out"][:2] == [
+        {"reason": "without a row", "count": 10},
+        {"reason": "outcome not known", "count": 3},
+    ]
+
+
+def test_swapped_time_and_event_are_told_in_the_words_of_the_options(
+    run: Callable[..., Run], files: Files
+) -> None:
+    done = run(*of(files, "--panel", "liver", "--time", "bone", "--event", "days"))
+    assert done.code == 3
+    assert "error: --time bone holds 0 and 1 only, --event days holds" in done.err
+    assert "if they were swapped: --time days --event bone" in done.err
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "told"),
+    [
+        ("days", "0", "0 in column 'days' of sample '{sample}' is the time of an event (1 of"),
+        ("days", "-2", "-2 in column 'days' of sample '{sample}' is a time below 0"),
+        ("bone", "1.5", "1.5 in column 'bone' of sample '{sample}' is no code of how follow-up"),
+        ("bone", "alive", "'alive' in column 'bone' of sample '{sample}'"),
+    ],
+)
+def test_follow_up_that_cannot_be_is_told_with_column_and_sample(
+    run: Callable[..., Run], files: Files, tmp_path: Path, column: str, cell: str, told: str
+) -> None:
+    labels = pd.read_csv(files.labels, index_col="sample", dtype=str)
+    sample = labels.index[labels["bone"] == "1"][0]
+    labels.loc[sample, column] = cell
+    labels.to_csv(tmp_path / "labels.csv")
+    given = ("--labels", tmp_path / "labels.csv", "--time", "days", "--event", "bone")
+    done = run("validate", files.table, "--panel", "liver", "--unit", "log2", *given)
+    assert done.code == 3
+    assert told.format(sample=sample) in done.err
+    assert f"where:    {tmp_path / 'labels.csv'}" in done.err
+
+
+def test_follow_up_of_samples_that_the_table_lacks_does_not_matter(
+    run: Callable[..., Run], files: Files, tmp_path: Path
+) -> None:
+    labels = pd.read_csv(files.labels, index_col="sample", dtype=str, keep_default_na=False)
+    labels.loc["stranger", ["days", "bone"]] = ["0", "1"]
+    labels.to_csv(tmp_path / "labels.csv")
+    given = ("--labels", tmp_path / "labels.csv", "--time", "days", "--event", "bone", *QUICK)
+    done = run("validate", files.table, "--panel", "liver", "--unit", "log2", *given)
+    assert done.code == 0, done.err
+
+
 def test_a_fitted_panel_finds_its_covariates_among_the_labels(
     run: Callable[..., Run], files: Files, model: FittedPanel, tmp_path: Path
 ) -> None:

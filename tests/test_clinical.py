@@ -135,5 +135,21 @@ def test_values_stand_in_the_order_of_the_samples_and_absent_ones_are_told():
     values, notes = clinical_values(frame, ["age"], ["a", "b", "d"], "panel 'p'")
     np.testing.assert_array_equal(values, [[59.0], [np.nan], [np.nan]])
     absent, unknown = notes
-    assert absent == "no covariates for 1 samples (d): estimated from the rest"
-    assert unknown.startswith("covariate age is not known for every sample: where it is missing")
+    assert absent == "no covariates for sample d: estimated from the rest"
+    assert unknown == "covariate age is not known of sample b: estimated from the rest"
+
+
+def test_bad_cell_of_a_sample_that_is_not_in_the_table_does_not_matter():
+    frame = pd.DataFrame({"age": [61, "unknown!"]}, index=["a", "z"])
+    values, notes = clinical_values(frame, ["age"], ["a"], "panel 'p'")
+    assert values.tolist() == [[61.0]]
+    assert notes == ()
+    with pytest.raises(InvalidTableError, match="sample 'z'"):
+        clinical_values(frame, ["age"], ["a", "z"], "panel 'p'")
+
+
+@pytest.mark.parametrize("given", [pd.Series([1.0], index=["a"]), {"age": [1.0]}, [[1.0]]])
+def test_covariates_that_are_no_data_frame_are_refused(given):
+    with pytest.raises(InvalidTableError, match="covariates are a") as caught:
+        clinical_values(given, ["age"], ["a"], "panel 'p'")
+    assert caught.value.expected == "a pandas DataFrame, a row per sample, indexed by sample"

@@ -288,7 +288,7 @@ REFUSED = {
     "empty file": ("", "the file is empty", ""),
     "no rows": (HEAD, "no row below the header", ""),
     "no coefficients": ("miRNA,beta\nmiR-21,1\n", "no column 'coefficient'", ""),
-    "no names": ("gene,coefficient\nmiR-21,1\n", "no column 'mirna'", ""),
+    "no names": ("gene,coefficient\nmiR-21,1\n", "no column 'miRNA'", ""),
     "column twice": ("miRNA,coefficient,Coefficient\nmiR-21,1,1\n", "occurs twice", ""),
     "ragged": ("miRNA,coefficient\nmiR-21,0,4\n", "3 cells, where the header has 2", "row 2"),
     "zero": (HEAD + "miR-21,0.0,,,,,\n", "coefficient is '0.0'", "row 2 (miR-21)"),
@@ -429,6 +429,27 @@ def test_shipped_reference_that_lacks_a_mirna_refuses_the_panel_with_the_remedy(
 def test_panel_of_mirnas_that_the_shipped_references_hold_says_so(imported):
     mine = imported("miRNA,coefficient\nmiR-34a-5p,1\n")
     assert "fitted for all of its miRNAs" in mine.next_steps("mine.toml")[0]
+
+
+def test_cancer_that_no_shipped_panel_has_is_warned_of(table, tmp_path, capsys):
+    coefficients = table(text_of(MADE_UP))
+    for cancer in ("prostrate", "prostate"):
+        out = tmp_path / f"for-{cancer}.toml"
+        assert (
+            main(["panels", "import", str(coefficients), "--out", str(out), "--cancer", cancer])
+            == 0
+        )
+        said = capsys.readouterr().err
+        warned = "no panel of mirrisk is for 'prostrate', did you mean 'prostate'?" in said
+        assert warned == (cancer == "prostrate")
+        assert out.exists()
+
+
+def test_columns_named_in_an_error_are_not_without_end(table):
+    wide = ",".join(f"m{i}" for i in range(500)) + "\n" + ",".join(["1"] * 500) + "\n"
+    with pytest.raises(InvalidTableError, match=r"among 'm0', .* 'm29', \.\.\.\n") as caught:
+        import_coefficients(table(wide), panel_id="mine", cancer="liver")
+    assert "m30" not in str(caught.value)
 
 
 def test_panel_goes_to_standard_output_with_an_id(table, capsys):

@@ -24,6 +24,7 @@ from mirrisk.errors import (
     MismatchError,
     MissingExtraError,
 )
+from mirrisk.notes import Note
 from mirrisk.reference import Reference
 from mirrisk.tables import as_expression
 from mirrisk.validation.resampling import nested_cv
@@ -157,12 +158,33 @@ def test_library_sizes_may_stand_in_a_column(counts):
     same(lazy.scores.compute(scheduler="synchronous"), whole.scores)
 
 
-def test_partition_without_a_covered_sample_scores_as_the_whole_has_it():
+@pytest.mark.parametrize("covered", [slice(0, 50), slice(110, 120)])
+def test_partition_without_a_covered_sample_scores_as_the_whole_has_it(covered):
+    values = log2_table(120, 3, others=120)
+    age = pd.DataFrame({"age": 70.0}, index=values.index[covered])
+    how: dict[str, Any] = {"panel": panel_with_age(), "covariates": age, "unit": "log2"}
+    lazy = mirrisk.score(dd.from_pandas(values, npartitions=4, sort=False), **how)
+    same(lazy.scores.compute(scheduler="synchronous"), mirrisk.score(values, **how).scores)
+
+
+def test_what_holds_of_all_samples_is_noted_and_nothing_that_holds_of_some(counts, whole):
     values = log2_table(120, 3, others=120)
     age = pd.DataFrame({"age": 70.0}, index=values.index[:50])
     how: dict[str, Any] = {"panel": panel_with_age(), "covariates": age, "unit": "log2"}
     lazy = mirrisk.score(dd.from_pandas(values, npartitions=4, sort=False), **how)
-    same(lazy.scores.compute(scheduler="synchronous"), mirrisk.score(values, **how).scores)
+    inside = mirrisk.score(values, **how).notes
+    assert "panel mine: Made up." in lazy.notes
+    assert set(lazy.notes) == {note for note in inside if not isinstance(note, Note)}
+    of_counts = mirrisk.score(dd.from_pandas(counts, npartitions=2, sort=False), **AGAINST).notes
+    assert not [note for note in of_counts if "reads" in note]
+
+
+def test_row_without_a_name_is_refused_when_its_partition_is_scored(counts):
+    frame = counts.rename_axis("sample").reset_index()
+    frame.loc[390, "sample"] = None
+    lazy = mirrisk.score(dd.from_pandas(frame, npartitions=8, sort=False), unit="counts", **AGAINST)
+    with pytest.raises(InvalidTableError, match="a sample without a name"):
+        lazy.scores.compute(scheduler="synchronous")
 
 
 def test_reference_is_asked_for_before_anything_is_scored(counts):

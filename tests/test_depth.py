@@ -10,7 +10,7 @@ from cohorts import counts_like, strangers
 import mirrisk
 from mirrisk.errors import InvalidExpressionError, MirriskWarning
 from mirrisk.tables import as_expression
-from mirrisk.tables.depth import depth_notes, depth_warning
+from mirrisk.tables.depth import Shallow, depth_notes, depth_warning
 
 
 def libraries(*reads: float) -> mirrisk.Expression:
@@ -49,6 +49,13 @@ def test_sample_without_a_read_is_not_said_to_be_scored():
     assert depth_warning(libraries(0, 200)).startswith("sample B holds fewer than 100,000")
 
 
+def test_sample_without_a_read_is_empty_and_no_shallow_one_in_the_note_either():
+    assert depth_notes(libraries(0, 200, 200_000)) == (
+        "miRNA reads per sample: 0 to 200,000, median 200; fewer than 100,000 in 1: B",
+    )
+    assert depth_notes(libraries(0)) == ("miRNA reads of the sample: 0",)
+
+
 def test_bar_is_the_users():
     found = libraries(99_900, 2_000_000)
     assert depth_warning(found, 50_000) == ""
@@ -61,6 +68,17 @@ def test_of_many_shallow_samples_ten_are_named():
     assert depth_notes(libraries(*[1000.0] * 12))[0].endswith(
         "A, B, C, D, E, F, G, H, I, J and 2 more"
     )
+
+
+def test_of_parts_the_names_that_are_shown_are_kept_and_the_rest_counted():
+    names = [f"s{i}" for i in range(25)]
+    reads = np.full(25, 1000.0)
+    found = Shallow.of(names[:4], reads[:4], 2000)
+    for start in range(4, 25, 7):
+        rows = slice(start, start + 7)
+        found = found.plus(Shallow.of(names[rows], reads[rows], 2000))
+    assert (found.count, found.names) == (25, tuple(names[:10]))
+    assert str(found).endswith("s8, s9 and 15 more")
 
 
 def test_table_that_does_not_tell_its_reads_says_nothing():

@@ -156,7 +156,7 @@ def test_what_was_not_used_is_told_with_the_reason(toy, prostate):
     told = " ".join(section(prostate.explain("s0"), "not used"))
     assert (
         "hsa-miR-409-5p (DLK1-DIO3 cluster): the table holds stem-loops, and this one is mostly "
-        "the other arm." in told
+        "the other arm, hsa-miR-409-3p." in told
     )
     assert (
         "hsa-miR-466 (miR-466): the library is too shallow for it, fewer than 10 reads to be "

@@ -141,7 +141,7 @@ def test_covariate_of_one_sample_is_estimated_from_the_rest(with_age, reference,
     regression = np.linalg.solve(reference.covariance, [0.4, 0, 0])
     eta = centred @ COEFFICIENTS + 0.6 * centred @ regression
     assert found.scores["probability"][0] == pytest.approx(expit(-1.2 + 0.9 * eta), abs=1e-5)
-    assert any("no covariates for 1 samples (S0)" in note for note in found.notes)
+    assert any("no covariates for sample S0: estimated" in note for note in found.notes)
     status = found.contributions.query("sample == 'S0' and member == 'age'")["status"]
     assert list(status) == ["missing"]
 
@@ -164,7 +164,7 @@ def test_covariates_that_do_not_fit_are_refused(with_age, table, covariates, mes
 
 def test_covariate_that_is_missing_here_and_there_is_told(with_age, table):
     age = pd.DataFrame({"age": np.linspace(40, 80, N)}, index=table.index)
-    told = "covariate age is not known for every sample"
+    told = "covariate age is not known of sample S3: estimated from the rest"
     notes = mirrisk.score(table, panel=with_age, unit="log2", covariates=age).notes
     assert not any(told in note for note in notes)
     age.iloc[3] = np.nan

@@ -20,7 +20,7 @@ from mirrisk.errors import (
     MismatchError,
 )
 from mirrisk.reference import Reference
-from mirrisk.reference.normalisers import Normaliser, fit_normalisers, normalised
+from mirrisk.reference.normalisers import Normaliser, fit_normalisers, normalised, not_normalised
 from mirrisk.tables import as_expression
 
 TWO = ("hsa-miR-16-5p", "hsa-miR-26a-5p")
@@ -181,11 +181,32 @@ def test_normaliser_not_measured_is_left_out_with_its_own_mean():
 
 def test_table_without_half_of_the_normalisers_is_refused_with_its_numbers():
     stored = tuple(Normaliser(name, -20.0, 0.1) for name in (TWO[0], "U44", "U48"))
-    with pytest.raises(MismatchError, match="only 1 of 3 normalisers were measured") as e:
+    with pytest.raises(MismatchError, match="the table has 1 of the reference's 3 norm") as e:
         normalised(ct([[30, 20, 25, 0]]), ["hsa-miR-34a-5p"], "mature", stored)
-    assert e.value.where == "sample 'sample_1'"
     assert e.value.expected == "at least half of hsa-miR-16-5p, U44, U48, ..."
     assert e.value.remedy == "use a reference fitted on the same assays"
+
+
+@pytest.mark.parametrize("company", [[], [[30, 20, 24, 28]]])
+def test_sample_without_half_of_the_normalisers_has_no_values_whoever_is_beside_it(company):
+    stored = (Normaliser(TWO[0], -20.0, 0.1), Normaliser("U44", -24.0, 0.1))
+    table = ct([[30, np.nan, np.nan, np.nan], *company], ("hsa-miR-34a-5p", *TWO, "U44"))
+    found = normalised(table, ["hsa-miR-34a-5p"], "mature", stored)
+    assert np.isnan(found[:, 0]).tolist() == [True] + [False] * len(company)
+    assert not_normalised(table, stored).tolist() == [True] + [False] * len(company)
+
+
+def test_samples_that_are_not_normalised_are_told():
+    table = cycles()
+    reference = fit(table, ["U6", *TWO])
+    table.loc[table.index[3:5], ["U6", *TWO]] = np.nan
+    found = mirrisk.score(table, panel=MARKER, reference=reference, unit="ct")
+    said = [note for note in found.notes if note.startswith("Ct not normalised")]
+    assert len(said) == 1
+    assert all(str(name) in said[0] for name in table.index[3:5])
+    assert "fewer than half of the 3 normalisers" in said[0]
+    reasons = found.scores["reason"].tolist()
+    assert [i for i, why in enumerate(reasons) if why == "low_coverage"] == [3, 4]
 
 
 def test_more_rna_in_all_wells_of_a_sample_changes_nothing():

@@ -181,6 +181,8 @@ def test_covariates_bear_no_penalty():
             TOY, covariates=["age"], **{**FAST, "mixing": 1.0, "penalty": 5.0}
         ).fit(table, y)
     assert model.panel_.terms == ()
+    assert "Holds no miRNA: its covariates alone predict." in model.panel_.caveats
+    assert "its covariates alone" in model.summary_.content["comparison"]["said"]
     (age,) = model.panel_.covariates
     standardised = (table[["age"]] - age.mean) / age.sd
     expected = fit_cox(standardised, y["time"], y["event"]).coefficients

@@ -24,6 +24,7 @@ from mirrisk.errors import (
     NotFoundError,
 )
 from mirrisk.reference import Reference, shipped_references
+from mirrisk.reference.file import privacy_note
 from mirrisk.reference.fitness import Contrast
 from mirrisk.tables import as_expression
 
@@ -314,8 +315,15 @@ DEFECTS = {
     "a deviation in words": (first("sd", "1.0"), "sd: not "),
     "an unknown mean": (first("mean", None), "mean: not "),
     "a descending grid": (lambda c: c["grids"][0].reverse(), "grids falls"),
-    "a short grid": (lambda c: c["grids"][0].pop(), "not a reference"),
-    "a negative variance": (first("covariance", [-1.0]), "covariance has a negative variance"),
+    "n beyond any cohort": (lambda c: c.update(n=10**400), "no number of samples"),
+    "measured in more than all": (first("measured", 1e6), "measured in more samples than there"),
+    "a short grid": (lambda c: c["grids"][0].pop(), "grids: not 6 x 101 numbers"),
+    "a negative variance": (first("covariance", [-1.0]), "a variance that is not above 0"),
+    "no variance": (first("covariance", [0.0]), "a variance that is not above 0"),
+    "a covariance that is none": (
+        lambda c: c["covariance"].__setitem__(1, [-5.0, 1.0]),
+        "a combination has a negative variance",
+    ),
     "a square covariance": (first("covariance", [1.0, 1.0]), "covariance does not fit its keys"),
     "a short profile": (lambda c: c["profile"]["sd"].pop(), "sd: not "),
     "a profile without spread": (lambda c: c["profile"]["sd"].__setitem__(0, 0.0), "sd of the"),
@@ -362,6 +370,12 @@ def test_file_with_a_defect_and_its_own_digest_is_refused(tmp_path, reference, d
     assert told in str(caught.value)
 
 
+def test_format_that_is_true_is_not_format_1(tmp_path, reference):
+    written(tmp_path / "x.json", reference.to_dict() | {"format": True})
+    with pytest.raises(InvalidReferenceError, match="format is True"):
+        Reference.load(tmp_path / "x.json")
+
+
 def test_file_that_would_exhaust_the_reader_is_refused(tmp_path):
     path = tmp_path / "x.json"
     path.write_text('{"format": 1, "panels": ' + "[" * 100_000 + "]" * 100_000 + "}")
@@ -388,6 +402,15 @@ def test_below_101_samples_the_file_is_nearly_the_data_and_says_so(table, tmp_pa
     ]
     assert "treat the file like the data" in notes[0]
     assert notes[1] == ""
+
+
+def test_mirna_of_few_samples_is_named_where_its_quantiles_repeat_values(table):
+    ct = 40 - table.head(40)
+    ct.loc[ct.index[:24], LIVER[0]] = np.nan
+    ct.loc[ct.index[:12], LIVER[1]] = np.nan
+    note = privacy_note(fit(ct, unit="ct"))
+    assert f"quantiles of {LIVER[0]}, measured in 16 of 40 samples, the fewest of its" in note
+    assert "treat the file like the data" in note
 
 
 def test_reference_that_cannot_be_written_leaves_nothing(reference, tmp_path):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from cohorts import counts_like
+from cohorts import LIVER, counts_like, log2_table
 
 import mirrisk
 from mirrisk.batch import score_file, score_files
@@ -105,6 +105,27 @@ def test_batches_formats_and_orientations_give_the_same_bits(unit, turned, form,
     frame = table(unit).T if turned else table(unit)
     found = score_into(tmp_path, write(frame, form, tmp_path / "t"), unit, batch_rows=rows)
     same(found, unit)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 1000])
+def test_batches_of_cycles_give_the_same_rows_though_some_lack_their_normalisers(rows, tmp_path):
+    controls = ["U6", "RNU44", "RNU48"]
+    table = 40 - log2_table(60, 3, [*LIVER, *controls])
+    table.iloc[20:30, [table.columns.get_loc(name) for name in controls]] = np.nan
+    learned = table.drop(index=table.index[20:30])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MirriskWarning)
+        reference = mirrisk.Reference.fit(learned, unit="ct", name="wells", normalisers=controls)
+    table.to_csv(tmp_path / "t.csv")
+    how: dict[str, Any] = {"panel": "liver", "reference": reference, "unit": "ct"}
+    found = score_file(tmp_path / "t.csv", out=tmp_path / "a.parquet", batch_rows=rows, **how)
+    whole = mirrisk.score(mirrisk.read(tmp_path / "t.csv", unit="ct"), panel="liver",
+                          reference=reference)  # fmt: skip
+    assert set(found.notes) == set(whole.notes)
+    again = pd.read_parquet(tmp_path / "a.parquet")
+    assert bits(again["score"]) == bits(whole.scores["score"])
+    assert again["reason"].tolist() == whole.scores["reason"].tolist()
+    assert (again["reason"].iloc[20:30] == "low_coverage").all()
 
 
 @pytest.mark.parametrize("unit", ["counts", "log2"])

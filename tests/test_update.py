@@ -738,8 +738,10 @@ def test_survival_panel_is_refused(
     reference: Reference, cohort: pd.DataFrame, y: pd.Series
 ) -> None:
     link = Link("cox", horizon=365.0, times=(100.0,), hazard=(0.1,))
-    with pytest.raises(MismatchError, match="predicts the time to an event"):
+    with pytest.raises(MismatchError, match="predicts the time to an event") as caught:
         update(fitted(reference, link=link), cohort, y, unit="log2")
+    assert "`mirrisk fit --time COLUMN --event COLUMN`" in caught.value.remedy
+    assert "PanelSurvival" in caught.value.remedy
 
 
 def test_separated_cohort_is_refused(model: FittedPanel, cohort: pd.DataFrame) -> None:

@@ -26,7 +26,7 @@ from mirrisk.scoring import FLAGS
 from mirrisk.tables import as_expression
 from mirrisk.validation import binary, crossfit
 from mirrisk.validation.calibration import calibration, calibration_of_percentiles
-from mirrisk.validation.cases import gather
+from mirrisk.validation.cases import LeftOut, gather
 from mirrisk.validation.classes import two_classes
 from mirrisk.validation.clustered_auc import auc_with_interval
 from mirrisk.validation.concordance import harrell_c, uno_c
@@ -347,6 +347,33 @@ def test_copies_of_a_patient_under_other_names_are_told(table: pd.DataFrame, y: 
     (told,) = (note for note in found.notes if "look like copies" in note)
     # A patient's two samples of 40 are in the same fold by chance, 1 in 5.
     assert 20 <= int(re.search(r": (\d+);", told)[1]) <= 40
+    assert told.endswith("if the patients were not told, give them (groups)")
+
+
+def test_who_told_the_patients_is_not_asked_for_them(table: pd.DataFrame, y: pd.Series) -> None:
+    copies = table.iloc[:20].set_axis([f"copy{i}" for i in range(20)], axis=0)
+    outcome = np.append(y.to_numpy(), y.to_numpy()[:20])
+    # As of other patients, whom the two samples of one are said to be of.
+    patients = [f"p{i}" for i in range(N + 20)]
+    found = validate(
+        "liver", pd.concat([table, copies]), outcome, groups=patients, resamples=RESAMPLES
+    )
+    (told,) = (note for note in found.notes if "look like copies" in note)
+    assert re.search(r": \d+$", told)
+
+
+def test_samples_without_a_row_are_told_from_those_without_an_outcome() -> None:
+    outcome = pd.Series([0, 1, None, 1], index=["a", "b", "c", "x"])
+    cases = gather(("a", "b", "c", "d", "e"), y=outcome)
+    assert cases.left_out == (LeftOut("without a row", 2), LeftOut("outcome not known", 1))
+    assert cases.notes == ("1 row of labels is of a sample that the table does not hold",)
+    followed = gather(("a", "b", "c", "d", "e"), time=outcome + 1, event=outcome)
+    assert followed.left_out == cases.left_out
+
+
+def test_rows_by_position_are_there_whatever_they_hold() -> None:
+    cases = gather(("a", "b", "c"), y=pd.Series([0, 1, None]))
+    assert cases.left_out == (LeftOut("outcome not known", 1),)
 
 
 def test_processes_do_not_change_the_result(

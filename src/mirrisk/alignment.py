@@ -151,6 +151,14 @@ def reference_key(mirna: str, level: Level) -> str | None:
     return stem_loop if nomenclature.dominant_mature(stem_loop) == mirna else None
 
 
+def arm_unresolved(mirna: str) -> str:
+    """Say why no column of stem-loops stands for a mature miRNA, where none does."""
+    dominant = nomenclature.dominant_mature(nomenclature.stem_loop_of(mirna))
+    if dominant is None:
+        return "the table holds stem-loops, and which arm this one mostly is, mirrisk does not know"
+    return f"the table holds stem-loops, and this one is mostly the other arm, {dominant}"
+
+
 def align(
     panel: Panel,
     *,

@@ -114,7 +114,7 @@ class FileKind:
             If they are not, or the content is not plain.
         """
         rest = {name: value for name, value in content.items() if name != "digest"}
-        if rest.get("format") != self.format:
+        if (type(rest.get("format")), rest.get("format")) != (type(self.format), self.format):
             raise self.error(
                 f"format is {rest.get('format')!r}",
                 where=where,

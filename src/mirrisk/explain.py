@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.special import ndtr
 
+from mirrisk.alignment import arm_unresolved
 from mirrisk.errors import NotFoundError
 from mirrisk.model import FittedPanel
 from mirrisk.result import REASONS, STATUSES, WHYS, PanelResult
@@ -59,7 +60,6 @@ REASON_TEXT = {
 STATUS_TEXT = {
     "missing": "not measured",
     "below_detection": "the library is too shallow for it",
-    "arm_not_resolved": "the table holds stem-loops, and this one is mostly the other arm",
     "specimen": "its direction is not known in this specimen",
     "contested": "the evidence contradicts itself",
     "ambiguous": "the column's name fits more than one miRNA",
@@ -267,7 +267,8 @@ class _Sample:
             if status == "used":
                 continue
             slot, why = self._slot(i), WHY_TEXT[self.why[i]]
-            text = f"{_named(slot)}: {STATUS_TEXT[status]}"
+            said_of = STATUS_TEXT.get(status) or arm_unresolved(slot.mirna)
+            text = f"{_named(slot)}: {said_of}"
             text += f", {why}" if why else ""
             if status == "specimen" and slot.claim:
                 known = ", ".join(slot.claim.specimens)

@@ -413,7 +413,7 @@ def require_mirnas(index: FeatureIndex) -> None:
             )
         raise InvalidExpressionError(
             "no column denotes a human miRNA",
-            where=f"columns {_some(index.features)}",
+            where=f"columns {_some(index.features)}" if index.features else "no column of numbers",
             expected="names such as hsa-miR-21-5p, hsa-mir-21, MIMAT0000076 or MIR21",
             remedy="run `mirrisk names TABLE` to see how each name was read",
         )
@@ -496,11 +496,13 @@ def infer_unit(values: FloatArray, columns: IntArray) -> tuple[Unit, str]:
     cells = values[:ROWS_FOR_INFERENCE, columns]
     unit, reason = _unit_of(cells)
     if unit is None:
-        reason += _lone_negatives(cells)
+        slips = _lone_negatives(cells)
+        reason += slips
         raise InvalidExpressionError(
             f"the unit of the table is not clear from the values of its miRNAs ({reason})",
             expected="one of " + " | ".join(get_args(Unit)),
-            remedy='say which: unit="..." in Python, --unit on the command line',
+            remedy=("correct these cells if the table holds counts; else " if slips else "")
+            + 'say which: unit="..." in Python, --unit on the command line',
         )
     return unit, reason
 

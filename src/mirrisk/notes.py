@@ -5,7 +5,6 @@ Notes of parts of a table, or of tables beside each other, add up to those of th
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +17,12 @@ if TYPE_CHECKING:
 NAMED = 3
 """So many samples are named in a note; more are counted."""
 
+WHO, COUNT = "\ufdd0", "\ufdd1"
+"""Where a template names or counts its samples, and where their number alone stands.
+
+Unicode keeps these for the inside of programs: no name of a reference, a panel or a column that
+stands in a template can be taken for one, as it could for ``{who}``."""
+
 
 class Note(str):
     """A sentence about some samples of a table: text to its readers, a number to what adds it up.
@@ -25,11 +30,11 @@ class Note(str):
     Parameters
     ----------
     template : str
-        The sentence, with ``{who}`` where the samples are named or counted, ``{names}`` where the
-        first are named, ``{count}`` where their number stands.
-    count : int
+        The sentence, with ``WHO`` where the samples are named or counted, ``COUNT`` where their
+        number stands.
+    n_samples : int
         How many samples it is about.
-    total : int
+    of_total : int
         How many samples the table has.
     names : sequence of str
         The first of the samples, at most 3.
@@ -38,37 +43,61 @@ class Note(str):
     """
 
     template: str
-    count: int  # type: ignore[assignment]  # of samples; letters of a note nobody counts
-    total: int
+    n_samples: int
+    of_total: int
     names: tuple[str, ...]
     rows: IntArray | None
 
     def __new__(
         cls,
         template: str,
-        count: int,
-        total: int,
+        n_samples: int,
+        of_total: int,
         names: Sequence[str],
         rows: IntArray | None = None,
     ) -> Note:
         """Word the sentence."""
-        shown = ", ".join(names) + (", ..." if count > len(names) else "")
-        who = f"sample{'s' * (count > 1)} {shown}"
-        if count == total > 1:
+        shown = ", ".join(names)
+        if n_samples == of_total > 1:
             who = "all samples"
-        elif count > len(names):
-            who = f"{count} samples ({shown})"
-        words = {"who": who, "names": shown, "count": str(count)}
-        # In one pass: a sample may be called {count}.
-        text = re.sub(r"\{(who|names|count)\}", lambda found: words[found[1]], template)
+        elif n_samples > len(names):
+            who = f"{n_samples} samples ({shown}, ...)"
+        else:
+            who = f"sample{'s' * (n_samples > 1)} {shown}"
+        # Names last: nothing is put into them.
+        text = template.replace(COUNT, str(n_samples)).replace(WHO, who)
         note = super().__new__(cls, text)
-        note.template, note.count, note.total = template, count, total
+        note.template, note.n_samples, note.of_total = template, n_samples, of_total
         note.names, note.rows = tuple(names), rows
         return note
 
+    def without_names(self) -> str:
+        """Return the sentence with its samples counted: a report tells nothing of single patients.
+
+        Examples
+        --------
+        >>> note = Note(f"no weight known of {WHO}", 4, 9, ("Ada", "Bob", "Cy"))
+        >>> note, note.without_names()
+        ('no weight known of 4 samples (Ada, Bob, Cy, ...)', 'no weight known of 4 samples')
+        """
+        who = f"{self.n_samples} sample{'s' * (self.n_samples != 1)}"
+        if self.n_samples == self.of_total > 1:
+            who = "all samples"
+        return self.template.replace(COUNT, str(self.n_samples)).replace(WHO, who)
+
+    def without_samples(self) -> str:
+        """Return the sentence without its samples, to stand beside their number.
+
+        Examples
+        --------
+        >>> Note(f"not corrected in {WHO}: too few reads", 1, 9, ["Ada"]).without_samples()
+        'not corrected: too few reads'
+        """
+        return self.template.replace(f" in {WHO}", "").replace(COUNT, str(self.n_samples))
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Survive pickling (joblib and Dask send notes between processes)."""
-        return (Note, (self.template, self.count, self.total, self.names, self.rows))
+        return (Note, (self.template, self.n_samples, self.of_total, self.names, self.rows))
 
     @classmethod
     def of(cls, template: str, chosen: BoolArray, samples: Sequence[str]) -> Note:
@@ -91,15 +120,16 @@ class Note(str):
     def plus(self, other: Note) -> Note:
         """Return the note of two tables, one below the other."""
         names = tuple(dict.fromkeys((*self.names, *other.names)))[:NAMED]
-        return Note(self.template, self.count + other.count, self.total + other.total, names)
+        n_samples, of_total = self.n_samples + other.n_samples, self.of_total + other.of_total
+        return Note(self.template, n_samples, of_total, names)
 
     def out_of(self, total: int) -> Note:
         """Return the note of a table of so many samples."""
-        return Note(self.template, self.count, total, self.names)
+        return Note(self.template, self.n_samples, total, self.names)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the arguments that make the note again, as plain types, for a file."""
-        told = {name: getattr(self, name) for name in ("template", "count", "total")}
+        told = {name: getattr(self, name) for name in ("template", "n_samples", "of_total")}
         return {**told, "names": list(self.names)}
 
 

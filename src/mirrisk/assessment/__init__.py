@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from scipy.special import ndtr
 
+from mirrisk.alignment import arm_unresolved
 from mirrisk.assessment.distributed import (
     LazyAssessment,
     is_dask,
@@ -26,7 +27,7 @@ from mirrisk.errors import (
 from mirrisk.explain import Explanation, explain
 from mirrisk.expression import check_share
 from mirrisk.model import FittedPanel
-from mirrisk.notes import Note
+from mirrisk.notes import COUNT, Note
 from mirrisk.output import write_csv
 from mirrisk.panel import Panel, shipped_panels
 from mirrisk.reference import COHORT, Reference, shipped_references
@@ -35,8 +36,8 @@ from mirrisk.result.columns import frame_of
 from mirrisk.scoring import CUTOFFS, FLAGS, MIN_COVERAGE
 from mirrisk.tables import as_expression
 from mirrisk.tables.assembly import Reading
-from mirrisk.tables.clinical import clinical_values
-from mirrisk.tables.depth import MIN_READS, depth_notes, depth_warning
+from mirrisk.tables.clinical import check_covariates, clinical_values
+from mirrisk.tables.depth import MIN_READS, check_min_reads, depth_notes, depth_warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -238,8 +239,11 @@ def score(
     "High" means the top tenth of the reference, not a probability of metastasis; "low" is no
     reassurance. Research use only.
     """
+    check_share("min_coverage", min_coverage)
+    check_covariates(covariates)
     if is_dask(X):
         refuse_feature_names(feature_names)
+        check_min_reads(min_reads)
         how = Reading(
             unit,
             level,
@@ -265,7 +269,6 @@ def score(
         undetermined=undetermined,
         limit=limit,
     )
-    check_share("min_coverage", min_coverage)
     shallow = depth_warning(expression, min_reads)
     if shallow:
         warnings.warn(shallow, MirriskWarning, stacklevel=2)
@@ -439,13 +442,33 @@ def _standing_notes(results: tuple[PanelResult, ...], reference: Reference) -> l
                 f"panel {result.panel.id}: no column for {', '.join(absent)}"
                 " (`mirrisk names TABLE` suggests what may be meant)"
             )
-        notes += [*_across(result), *_not_normal(result, reference)]
+        notes += [*_never_used(result), *_across(result), *_not_normal(result, reference)]
     if reference.is_cohort:
         notes.append(
             f"the reference is this table itself ({reference.n} samples): a tenth of them is "
             "flagged high even if all, or none, are at high risk"
         )
     return notes
+
+
+def _never_used(result: PanelResult) -> list[str]:
+    """Say what of a panel no sample can be scored on, where that is part of its weight."""
+    reach = float(result.alignment.shares.sum())
+    if reach > 1 - 1e-9:
+        return []
+    why = {
+        slot.mirna: arm_unresolved(slot.mirna)
+        if slot.status == "arm_not_resolved"
+        else "the reference does not hold it"
+        for slot in result.alignment.slots
+        if slot.status == "arm_not_resolved" or slot.why == "not_in_reference"
+    }
+    named = "; ".join(f"{mirna} ({reason})" for mirna, reason in why.items())
+    note = (
+        f"panel {result.panel.id}: no sample can be scored on {named}: what is left is "
+        f"{reach:.0%} of the panel's weight, and the most that coverage can be"
+    )
+    return [note]
 
 
 def _not_normal(result: PanelResult, reference: Reference) -> list[str]:
@@ -476,7 +499,7 @@ def _across(result: PanelResult) -> list[Note]:
         doubtful = (result.flags == FLAGS.index(flag)) & hidden & across
         if doubtful.any():
             template = (
-                f"panel {result.panel.id}: of those flagged {flag}, {{count}} have an interval "
+                f"panel {result.panel.id}: of those flagged {flag}, {COUNT} have an interval "
                 "that reaches across the cutoff: the library is too shallow for the rest of the "
                 "panel, and at a greater depth the flag may differ"
             )

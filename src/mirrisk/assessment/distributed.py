@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mirrisk.errors import InvalidTableError, MismatchError
+from mirrisk.notes import Note
 from mirrisk.tables.cells import Cells, named_by_text
 from mirrisk.tables.clinical import rows_for
+from mirrisk.tables.depth import depth_notes
 from mirrisk.tables.frames import cells_of
-from mirrisk.tables.streaming.head import HEAD_ROWS, Settled, refuse_whole_only, settle
+from mirrisk.tables.streaming.head import HEAD_ROWS, Settled, mirnas, refuse_whole_only, settle
 from mirrisk.tables.streaming.part import UnstreamableError
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ class LazyAssessment:
         Their index counts from 0 in every partition.
     reference : Reference
     notes : tuple of str
-        What was found while reading the first samples, in sentences.
+        What holds of all samples, in sentences. What would be said of some of them is not known.
     """
 
     scores: Any
@@ -67,7 +69,14 @@ class _Shared:
         if self.names is None:
             return cells
         j = cells.columns.index(self.names)
-        names = tuple(map(str, cells.text[j]))
+        column = cells.text[j]
+        if any(name is None or not str(name).strip() for name in column):
+            raise InvalidTableError(
+                "a sample without a name",
+                where=f"column {self.names!r}",
+                expected="a name in every row",
+            )
+        names = tuple(map(str, column))
         rest = cells.take([i for i in range(len(cells.columns)) if i != j])
         return Cells(names, rest.columns, rest.values, rest.text)
 
@@ -107,6 +116,13 @@ def score_partitions(
 
     raw = cells_of(X.head(HEAD_ROWS, npartitions=-1, compute=True), None)
     head = named_by_text(raw)
+    turned = how.orientation == "features_in_rows"
+    if turned or (how.orientation is None and mirnas(head.rows, how) > mirnas(head.columns, how)):
+        raise InvalidTableError(
+            "a Dask data frame with miRNAs in rows: its partitions would be parts of samples",
+            expected="samples in rows",
+            remedy="score the file it came from: mirrisk.score_file, or `mirrisk score FILE --out`",
+        )
     try:
         refuse_whole_only(how)
         settled = settle(head, how, None)
@@ -117,15 +133,9 @@ def score_partitions(
             expected="log2, CPM or counts; library sizes in a column",
             remedy="score the file it came from: mirrisk.score_file, or `mirrisk score FILE --out`",
         ) from None
-    if settled.first.samples != head.rows:
-        raise InvalidTableError(
-            "a Dask data frame with miRNAs in rows: its partitions would be parts of samples",
-            expected="samples in rows",
-            remedy="score the file it came from: mirrisk.score_file, or `mirrisk score FILE --out`",
-        )
     lost = set(raw.columns) - set(head.columns)
     shared = _Shared(settled, lost.pop() if lost else None, score, options)
-    first = score(settled.first, **options)
+    first = score(settled.first, **_for_part(options, settled.first.samples))
     sent = delayed(pickle.loads)(pickle.dumps(shared))
 
     def frame_of(what: str) -> Any:
@@ -134,8 +144,17 @@ def score_partitions(
         return dataframe.from_delayed(parts, meta=empty, verify_meta=False)
 
     return LazyAssessment(
-        frame_of("scores"), frame_of("contributions"), first.reference, settled.first.notes
+        frame_of("scores"),
+        frame_of("contributions"),
+        first.reference,
+        _standing(first),
     )
+
+
+def _standing(first: Assessment) -> tuple[str, ...]:
+    """Return the notes that hold of all partitions: not those on some of the first samples."""
+    of_these = depth_notes(first.expression, 0)
+    return tuple(n for n in first.notes if not isinstance(n, Note) and n not in of_these)
 
 
 def refuse_cohort() -> MismatchError:
@@ -165,8 +184,15 @@ def _rows(frame: pd.DataFrame, shared: _Shared, what: str, empty: pd.DataFrame) 
     if not len(frame):
         return empty
     part = shared.settled.part_of_cells(shared.cells(frame))
-    options = dict(shared.options)
-    if options["covariates"] is not None:
-        options["covariates"] = rows_for(options["covariates"], part.samples)
+    options = _for_part(shared.options, part.samples)
     found: pd.DataFrame = getattr(shared.score(part, **options), what)
     return found
+
+
+def _for_part(options: Mapping[str, Any], samples: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments with which some of the samples are scored."""
+    covariates = options["covariates"]
+    return {
+        **options,
+        "covariates": None if covariates is None else rows_for(covariates, samples),
+    }

@@ -44,8 +44,8 @@ class OwnFiles:
         for outcome in outcomes:
             if not outcome.error:
                 entry = {
-                    "output": outcome.outputs[0],
                     "file": outcome.file,
+                    "outputs": outcome.written,
                     "input": outcome.digest,
                     "scoring": self.scoring.digest,
                     "outcome": outcome.kept(),

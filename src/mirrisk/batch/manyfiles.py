@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,8 @@ from mirrisk.batch.joined import OneTable, OwnFiles
 from mirrisk.batch.scoring import Scoring
 from mirrisk.batch.work import FileOutcome, Job, Worker, score_elsewhere
 from mirrisk.errors import MirriskError, MirriskWarning
-from mirrisk.notes import AddedUp, Note
-from mirrisk.output import check_targets
+from mirrisk.notes import NAMED, AddedUp, Note
+from mirrisk.output import check_targets, refuse_other_formats
 from mirrisk.scoring import MIN_COVERAGE
 from mirrisk.tables.assembly import Reading
 from mirrisk.tables.depth import MIN_READS
@@ -47,11 +47,18 @@ class FilesSummary:
         of.
     fitted : bool
         Whether the panel is a fitted one.
+    panels : mapping of str to str
+        Panel id -> version, of the panels that a file was scored on.
+    reference : mapping of str to object
+        What is to be known of it: name, digest, n, unit, level, specimen, cancer; empty where
+        each file is its own.
     """
 
     files: tuple[FileOutcome, ...]
     notes: tuple[str, ...]
     fitted: bool = False
+    panels: Mapping[str, str] = field(default_factory=dict)
+    reference: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def failed(self) -> tuple[FileOutcome, ...]:
@@ -130,8 +137,8 @@ def score_files(
     n_jobs : int, default 1
         Processes; -1: one per core (joblib).
     resume : bool, default False
-        Pass by files whose outputs are there, made from the same file by the same panels,
-        reference, options and version of mirrisk, as the folder's manifest has it.
+        Pass by files whose outputs are there, unchanged, and made from the same file by the same
+        panels, reference, options and version of mirrisk, as the folder's manifest has it.
     engine : {"dask"}, optional
         The workers of a Dask cluster read and score the files, and write their outputs: they must
         see the same folders.
@@ -176,17 +183,21 @@ def score_files(
         inputs = files_among("panel", panel) | files_among("reference", reference)
         jobs = _into_table(files, targets, inputs)
     else:
+        _refuse_other_formats(targets)
         jobs = _into_folders(files, targets)
-    done = _done(jobs, targets["out"], scoring) if resume else {}
+    known = {} if table else manifest.load(targets["out"])
+    done = _done(jobs, known, scoring) if resume else {}
     todo = [job for job in jobs if job.file not in done]
     came = _run(todo, scoring, chosen, targets, table=table)
     outcomes = done | {outcome.file: outcome for outcome in came}
     in_order = tuple(outcomes[job.file] for job in jobs)
-    result = FilesSummary(in_order, _notes(in_order, min_reads), scoring.fitted)
+    notes = (*_notes(in_order, min_reads), *_left_behind(jobs, known, outcomes))
+    result = FilesSummary(in_order, notes, scoring.fitted, *scoring.told(_panels(in_order)))
     shallow = sum(file.n_shallow for file in result.files)
     if shallow:
         warnings.warn(
-            f"{shallow} samples hold fewer than {min_reads:,.0f} miRNA reads",
+            f"{_samples(shallow)} hold{'s' * (shallow == 1)} fewer than {min_reads:,.0f} miRNA "
+            "reads",
             MirriskWarning,
             stacklevel=2,
         )
@@ -198,7 +209,13 @@ def _into_table(
 ) -> list[Job]:
     named = {what: str(path) for what, path in targets.items()}
     check_targets(named, dict(zip(files, files, strict=True)) | inputs)
+    _refuse_other_formats(targets)
     return [Job(file, {}) for file in files]
+
+
+def _refuse_other_formats(targets: Mapping[str, Path]) -> None:
+    for what, place in targets.items():
+        refuse_other_formats(what, place)
 
 
 def _into_folders(files: Sequence[str], targets: dict[str, Path]) -> list[Job]:
@@ -223,23 +240,33 @@ def _into_folders(files: Sequence[str], targets: dict[str, Path]) -> list[Job]:
     ]
 
 
-def _done(jobs: Sequence[Job], folder: Path, scoring: Scoring) -> dict[str, FileOutcome]:
+def _done(
+    jobs: Sequence[Job], known: Mapping[str, Any], scoring: Scoring
+) -> dict[str, FileOutcome]:
     """Return what came of the files that need not be scored again."""
-    known = manifest.load(folder)
     done = {}
     for job in jobs:
         entry = known.get(job.targets["out"])
         if entry is None or entry.get("scoring") != scoring.digest:
             continue
-        if not all(Path(target).is_file() for target in job.targets.values()):
-            continue
         try:
-            same = manifest.digest_of_file(job.file) == entry.get("input")
-        except OSError:
-            continue
-        if same:
-            done[job.file] = FileOutcome.of_kept(job, entry["outcome"])
+            if _as_written(job, entry):
+                done[job.file] = FileOutcome.of_kept(job, entry)
+        except (OSError, LookupError, TypeError, ValueError, AttributeError):
+            continue  # a file is not there, or the manifest does not say what is needed
     return done
+
+
+def _as_written(job: Job, entry: Mapping[str, Any]) -> bool:
+    """Tell whether a file and all that is wanted of it are as the manifest has them.
+
+    That they are there is not enough: outputs of another scoring may lie in their place, which was
+    interrupted before it was written down.
+    """
+    return manifest.digest_of_file(job.file) == entry["input"] and all(
+        entry["outputs"][what] == [target, manifest.digest_of_file(target)]
+        for what, target in job.targets.items()
+    )
 
 
 def _run(
@@ -287,5 +314,32 @@ def _notes(outcomes: Iterable[FileOutcome], min_reads: float) -> tuple[str, ...]
     notes += of_samples.of(sum(outcome.n_samples for outcome in scored))
     shallow = sum(outcome.n_shallow for outcome in scored)
     if shallow:
-        notes.append(f"fewer than {min_reads:,.0f} miRNA reads in {shallow:,} samples")
+        notes.append(f"fewer than {min_reads:,.0f} miRNA reads in {_samples(shallow)}")
     return tuple(notes)
+
+
+def _panels(outcomes: Iterable[FileOutcome]) -> list[str]:
+    return list(dict.fromkeys(panel for outcome in outcomes for panel in outcome.flags))
+
+
+def _samples(count: int) -> str:
+    return f"{count:,} sample{'s' * (count != 1)}"
+
+
+def _left_behind(
+    jobs: Sequence[Job], known: Mapping[str, Any], outcomes: Mapping[str, FileOutcome]
+) -> Iterator[str]:
+    """Say which results of earlier runs lie beside those of this one."""
+    failed = [job for job in jobs if outcomes[job.file].error]
+    older = [t for job in failed for t in job.targets.values() if Path(t).is_file()]
+    if older:
+        yield f"older results of files that failed now were left where they are: {_some(older)}"
+    mine = {job.targets["out"] for job in jobs if job.targets}
+    others = [target for target in known if target not in mine and Path(target).is_file()]
+    if others:
+        yield f"results of files that are not among these lie in the folder, too: {_some(others)}"
+
+
+def _some(paths: Sequence[str]) -> str:
+    more = f", ... ({len(paths):,} in all)" if len(paths) > NAMED else ""
+    return ", ".join(paths[:NAMED]) + more

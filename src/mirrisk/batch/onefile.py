@@ -12,7 +12,7 @@ from mirrisk.batch.scoring import Scoring
 from mirrisk.batch.sinks import sinks
 from mirrisk.batch.tally import Outcome, Summary, Tally
 from mirrisk.errors import MirriskWarning
-from mirrisk.output import STDOUT, check_targets
+from mirrisk.output import STDOUT, check_targets, refuse_other_formats
 from mirrisk.scoring import MIN_COVERAGE
 from mirrisk.tables.assembly import Reading
 from mirrisk.tables.depth import MIN_READS
@@ -97,6 +97,9 @@ def score_file(
     }
     inputs = files_among("panel", panel) | files_among("reference", reference)
     check_targets(targets, {"path": str(path), **inputs})
+    for what, target in targets.items():
+        if target is not None:
+            refuse_other_formats(what, target)
     where = engine_of(engine, scheduler, 1 if engine is None else -1)
     summary = run(path, scoring, targets, rows=batch_rows, engine=where)
     if summary.warning:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mirrisk.assessment import ALL, Assessment, fitted_among, reference_of, score
+from mirrisk.batch.tally import ABOUT_REFERENCE
 from mirrisk.catalog import load_panels
 from mirrisk.digests import digest_of
 from mirrisk.expression import check_share
@@ -19,10 +20,11 @@ from mirrisk.nomenclature import stem_loop_of
 from mirrisk.notes import Note
 from mirrisk.panel import Panel, shipped_panels
 from mirrisk.reference import COHORT, Reference
-from mirrisk.tables.clinical import ABSENT, rows_for, unknown_in
+from mirrisk.tables.clinical import ABSENT, check_covariates, rows_for, unknown_in
+from mirrisk.tables.depth import check_min_reads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -76,6 +78,8 @@ class Scoring:
             If something is not found, or damaged, or there is no reference.
         """
         check_share("min_coverage", min_coverage)
+        check_min_reads(min_reads)
+        check_covariates(covariates)
         panels = None if panel == ALL else load_panels(panel)
         loaded = None
         if fitted_among(panels or (), reference) is None:
@@ -94,6 +98,14 @@ class Scoring:
     def fitted(self) -> bool:
         """Whether the panel is a fitted one."""
         return _brings_its_own(self.panels)
+
+    def told(self, ids: Collection[str]) -> tuple[dict[str, str], dict[str, object]]:
+        """Return the versions of some panels, and what a summary tells of the reference."""
+        panels = shipped_panels() if self.panels is None else self.panels
+        fitted = next((panel for panel in panels if isinstance(panel, FittedPanel)), None)
+        reference = self.reference if fitted is None else fitted.reference
+        about = {} if reference is None else {n: getattr(reference, n) for n in ABOUT_REFERENCE}
+        return {panel.id: panel.version for panel in panels if panel.id in ids}, about
 
     @cached_property
     def keys(self) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,13 +13,12 @@ from mirrisk.notes import AddedUp
 from mirrisk.result import REASONS
 from mirrisk.scoring import FLAGS
 from mirrisk.tables.clinical import ABSENT, none_covered
-from mirrisk.tables.depth import depth_notes, depth_warning
+from mirrisk.tables.depth import Shallow, depth_notes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mirrisk.assessment import Assessment
-    from mirrisk.expression import Expression
     from mirrisk.result import PanelResult
     from mirrisk.vocabulary import FloatArray
 
@@ -143,27 +142,26 @@ class _Depths:
 
     def __init__(self, min_reads: float) -> None:
         self.min_reads = min_reads
-        self.parts: list[FloatArray] = []
-        self.count = 0
-        self.known = True
-        self.samples: dict[int, str] = {}
-        self.n_shallow = 0
+        self.shallow = Shallow()
+        self._parts: list[FloatArray] = []
+        self._known = True
 
     def add(self, samples: tuple[str, ...], reads: FloatArray | None) -> None:
         """Add those of one batch."""
         if reads is None:
-            self.known = False
+            self._known = False
             return
-        for i in np.flatnonzero(reads < self.min_reads):
-            self.samples[self.count + int(i)] = samples[i]
-        self.n_shallow += n_shallow(reads, self.min_reads)
-        self.parts.append(np.array(reads))
-        self.count += len(reads)
+        self.shallow = self.shallow.plus(Shallow.of(samples, reads, self.min_reads))
+        self._parts.append(np.array(reads))
 
-    @property
-    def reads(self) -> FloatArray | None:
-        """All library sizes; None where a table does not tell them."""
-        return np.concatenate(self.parts) if self.known and self.parts else None
+    def notes(self) -> tuple[str, ...]:
+        """Return what is to be noted of them; nothing where a batch does not tell them."""
+        reads = np.concatenate(self._parts) if self._known and self._parts else None
+        return self.shallow.note(reads, self.min_reads)
+
+    def warning(self) -> str:
+        """Return the warning of shallow libraries; empty where there are none."""
+        return self.shallow.warning(self.min_reads)
 
 
 class Tally:
@@ -204,9 +202,9 @@ class Tally:
             If there are clinical covariates, but of none of these samples.
         """
         absent = self._said.about(ABSENT)
-        if absent is not None and absent.count == self.n_samples:
+        if absent is not None and absent.n_samples == self.n_samples:
             raise none_covered(absent.names[0])
-        depth = depth_notes(cast("Expression", self._depths), self._depths.min_reads)
+        depth = self._depths.notes()
         return Summary(
             n_samples=self.n_samples,
             flags={panel: dict(count) for panel, count in self.flags.items()},
@@ -214,11 +212,11 @@ class Tally:
             nearest=dict(self.nearest),
             notes=(*self._read, *depth, *self._said.of(self.n_samples)),
             on_depth=depth,
-            warning=depth_warning(cast("Expression", self._depths), self._depths.min_reads),
+            warning=self._depths.warning(),
             panels=dict(self.panels),
             reference=self.reference,
             fitted=self.fitted,
-            n_shallow=self._depths.n_shallow,
+            n_shallow=self._depths.shallow.count,
         )
 
 
@@ -226,11 +224,6 @@ def found_in(assessment: Assessment) -> tuple[str, ...]:
     """Return the notes of a scoring with ``min_reads=0``, but for those on reading and depth."""
     beside = {*assessment.expression.notes, *depth_notes(assessment.expression, 0)}
     return tuple(note for note in assessment.notes if note not in beside)
-
-
-def n_shallow(reads: FloatArray | None, min_reads: float) -> int:
-    """Count libraries of fewer reads than wished; one without a read is empty, not shallow."""
-    return 0 if reads is None else int(((reads >= 1) & (reads < min_reads)).sum())
 
 
 def counted(

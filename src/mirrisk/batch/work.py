@@ -17,12 +17,13 @@ from mirrisk.batch import manifest
 from mirrisk.batch.onefile import run
 from mirrisk.batch.scoring import Scoring
 from mirrisk.batch.sinks import sinks
-from mirrisk.batch.tally import counted, found_in, n_shallow
+from mirrisk.batch.tally import counted, found_in
 from mirrisk.errors import MirriskError
 from mirrisk.notes import Note
 from mirrisk.output import csv_bytes, write_bytes
 from mirrisk.tables.cells import located
 from mirrisk.tables.clinical import none_covered
+from mirrisk.tables.depth import Shallow
 from mirrisk.tables.streaming.alike import AlikeReader
 from mirrisk.tables.streaming.part import joined
 
@@ -70,8 +71,8 @@ class FileOutcome:
         Samples with fewer miRNA reads than wished, but not without any.
     digest : str
         SHA-256 of the file.
-    outputs : tuple of str
-        Where its results are; empty in one table.
+    written : dict of str to tuple of str
+        ``out``, ``contributions`` -> where they are, and their SHA-256; empty in one table.
     error : str
         Why it could not be scored; empty where it was.
     unchanged : bool
@@ -85,9 +86,14 @@ class FileOutcome:
     notes: tuple[str, ...] = ()
     n_shallow: int = 0
     digest: str = ""
-    outputs: tuple[str, ...] = ()
+    written: dict[str, tuple[str, str]] = field(default_factory=dict)
     error: str = ""
     unchanged: bool = False
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Where its results are; empty in one table."""
+        return tuple(path for path, _ in self.written.values())
 
     def kept(self) -> dict[str, Any]:
         """Return what a manifest keeps."""
@@ -96,11 +102,21 @@ class FileOutcome:
         return {**kept, "notes": notes}
 
     @classmethod
-    def of_kept(cls, job: Job, kept: Mapping[str, Any]) -> FileOutcome:
-        """Return what a manifest kept of a file whose results are there."""
+    def of_kept(cls, job: Job, entry: Mapping[str, Any]) -> FileOutcome:
+        """Return what a manifest kept of a file whose results are there.
+
+        Raises
+        ------
+        LookupError, TypeError, ValueError, AttributeError
+            If it kept something else.
+        """
+        kept = entry["outcome"]
+        if set(kept) != {*KEPT, "notes"}:
+            raise ValueError(f"{sorted(kept)} is kept")
         notes = (Note(**note) if isinstance(note, dict) else note for note in kept["notes"])
         found = {**kept, "notes": tuple(notes)}
-        return cls(job.file, **found, outputs=tuple(job.targets.values()), unchanged=True)
+        written = {what: (path, entry["outputs"][what][1]) for what, path in job.targets.items()}
+        return cls(job.file, **found, written=written, unchanged=True)
 
 
 @dataclass
@@ -165,7 +181,7 @@ class Worker:
                 raise located(none_covered(expression.samples[0]), job.file)
         except (MirriskError, OSError) as error:
             return FileOutcome(job.file, error=str(error))
-        return _Read(job, expression, manifest.digest_of_file(path, content))
+        return _Read(job, expression, manifest.digest_of_bytes(content))
 
     def _by_itself(
         self, job: Job, parts: Mapping[str, str], opened: Mapping[str, Sink]
@@ -173,8 +189,12 @@ class Worker:
         # Beside the others' rows until all is well: a fault far down leaves none of its own.
         own = {what: Path(part).with_stem(f"{Path(part).stem}.own") for what, part in parts.items()}
         targets = {what: str(path) for what, path in own.items()} or job.targets
+        digest = _digest_or_none(job.file)  # before: it may be written to while it is scored
         try:
             summary = run(job.file, self.scoring, targets, name=job.file if own else "")
+            written = {
+                what: (path, manifest.digest_of_file(path)) for what, path in job.targets.items()
+            }
         except (MirriskError, OSError) as error:
             return FileOutcome(job.file, error=str(error))
         for what, path in own.items():
@@ -187,8 +207,8 @@ class Worker:
             reasons={panel: dict(count) for panel, count in summary.reasons.items()},
             notes=tuple(note for note in summary.notes if note not in summary.on_depth),
             n_shallow=summary.n_shallow,
-            digest=manifest.digest_of_file(job.file),
-            outputs=tuple(job.targets.values()),
+            digest=digest,
+            written=written,
         )
 
     def _score(
@@ -202,8 +222,8 @@ class Worker:
             return
         try:
             assessment = self.scoring.assess(joined([file.expression for file in files]))
-            outcomes = self._outcomes(files, assessment)
-            self._write(files, assessment, opened)
+            written = self._write(files, assessment, opened)
+            outcomes = self._outcomes(files, assessment, written)
         except MirriskError as error:
             if len(files) == 1:
                 name = files[0].job.file
@@ -214,13 +234,19 @@ class Worker:
             return
         done.update(outcomes)
 
-    def _outcomes(self, files: Sequence[_Read], assessment: Assessment) -> dict[str, FileOutcome]:
+    def _outcomes(
+        self,
+        files: Sequence[_Read],
+        assessment: Assessment,
+        written: Mapping[str, dict[str, tuple[str, str]]],
+    ) -> dict[str, FileOutcome]:
         outcomes, start = {}, 0
         found = found_in(assessment)
         for file in files:
             rows = slice(start, start + len(file.expression))
             counts = {result.panel.id: counted(result, rows) for result in assessment.results}
-            said = _notes_of(found, start, file.expression.samples)
+            samples, reads = file.expression.samples, file.expression.reads
+            said = _notes_of(found, start, samples)
             start = rows.stop
             outcomes[file.job.file] = FileOutcome(
                 file.job.file,
@@ -228,20 +254,22 @@ class Worker:
                 flags={panel: flags for panel, (flags, _) in counts.items()},
                 reasons={panel: reasons for panel, (_, reasons) in counts.items()},
                 notes=(*file.expression.notes, *said),
-                n_shallow=n_shallow(file.expression.reads, self.scoring.min_reads),
+                n_shallow=Shallow.of(samples, reads, self.scoring.min_reads).count,
                 digest=file.digest,
-                outputs=tuple(file.job.targets.values()),
+                written=written[file.job.file],
             )
         return outcomes
 
     def _write(
         self, files: Sequence[_Read], assessment: Assessment, opened: Mapping[str, Sink]
-    ) -> None:
+    ) -> dict[str, dict[str, tuple[str, str]]]:
+        """Write the rows; return of each file where its own are, with their digests."""
         sizes = [len(file.expression) for file in files]
         kinds = set(opened) | set(files[0].job.targets)
         frames = {"out": assessment.scores} if "out" in kinds else {}
         if "contributions" in kinds:
             frames["contributions"] = assessment.contributions
+        written: dict[str, dict[str, tuple[str, str]]] = {file.job.file: {} for file in files}
         for what, frame in frames.items():
             per_sample = len(frame) // max(sum(sizes), 1)
             rows = [size * per_sample for size in sizes]
@@ -252,7 +280,10 @@ class Worker:
                 continue
             texts = _cut(frame, rows)
             for file, text in zip(files, texts, strict=True):
-                write_bytes({file.job.targets[what]: text})
+                target = file.job.targets[what]
+                write_bytes({target: text})
+                written[file.job.file][what] = (target, manifest.digest_of_bytes(text))
+        return written
 
 
 def score_elsewhere(packed: bytes, jobs: Sequence[Job], parts: dict[str, str]) -> list[FileOutcome]:
@@ -263,6 +294,13 @@ def score_elsewhere(packed: bytes, jobs: Sequence[Job], parts: dict[str, str]) -
 @lru_cache(maxsize=1)
 def _worker(packed: bytes) -> Worker:
     return Worker(Scoring.unpacked(packed))
+
+
+def _digest_or_none(file: str) -> str:
+    try:
+        return manifest.digest_of_file(file)
+    except OSError:
+        return ""  # reading it tells why
 
 
 def _alike(together: Sequence[_Read], other: _Read) -> bool:

@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 a bug; 2 usage; 3 the input or output cannot be used (noth
 
 import io
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -17,13 +18,28 @@ import typer
 import typer.core
 
 from mirrisk.cli import fit, names, panels, references, score, show, update, validate
-from mirrisk.errors import MirriskError, MirriskWarning
+from mirrisk.errors import MirriskError, MirriskWarning, did_you_mean
 
 BUG = 1
 UNUSABLE = 3
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 """What a shell reports of a program whose reader went away (``| head``)."""
+
+
+CHOICE = re.compile(r"(?P<given>'.*') is not one of (?P<choices>.*)\.")
+"""What Typer says of a value that an option cannot take."""
+
+
+def _with_nearest(message: str) -> str:
+    """Say which choice may be meant; what the validating library puts before it is left out."""
+    message = message.removeprefix("Value error, ")
+    slip = CHOICE.fullmatch(message)
+    if slip is None:
+        return message
+    choices = re.findall(r"'([^']*)'", slip["choices"])
+    near = did_you_mean(slip["given"].strip("'"), choices)
+    return message.removesuffix(".") + near if near else message
 
 
 class _Guarded(typer.core.TyperGroup):
@@ -33,6 +49,9 @@ class _Guarded(typer.core.TyperGroup):
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
+        except typer.BadParameter as slip:
+            slip.message = _with_nearest(slip.message)
+            raise
         except MirriskError as fault:
             show.error(fault)
             raise typer.Exit(UNUSABLE) from None

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mirrisk.cli import fitted, options, show
+from mirrisk.cli import labels as label_columns
 from mirrisk.output import check_targets
 
 if TYPE_CHECKING:
@@ -237,13 +238,11 @@ def fit(
         y = codes.astype(int)
     else:
         from mirrisk.fitting import PanelSurvival
-        from mirrisk.tables.clinical import column, numbers
 
         estimator = PanelSurvival(horizon=horizon, death=death or "event", **settings)
-        y = fitted.follow_up(
-            numbers(column(labelled.clinical, str(time), labels), labels),
-            numbers(column(labelled.clinical, str(event), labels), labels),
-        )
+        followed = label_columns.follow_up(labelled.clinical, str(time), str(event), labels)
+        label_columns.check_follow_up(*followed, labels)
+        y = fitted.follow_up(*followed)
     with show.progress("Fitting"):
         final = fitted.with_stability(estimator, stability, jobs).fit(samples, y, groups=patients)
     show.stderr().print(show.bullets(notes))

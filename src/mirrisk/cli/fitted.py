@@ -66,11 +66,15 @@ def read_cohort(
     Samples without an outcome are left out.
     """
     from mirrisk.fitting.cohort import Cohort
-    from mirrisk.tables.clinical import clinical_values, label, read_clinical
+    from mirrisk.tables.clinical import clinical_values, column, label, numbers, read_clinical
 
     clinical = read_clinical(labels)  # what is small is read first
+    for name in (*needed, *covariates):
+        column(clinical, name, labels)
     whole = how.read(table)
     labelled = label(whole.samples, clinical, needed, labels)
+    for name in covariates:
+        numbers(column(labelled.clinical, name, labels), labels)
     expression, names = whole.take(labelled.rows), tuple(covariates)
     frame = labelled.clinical if names else None
     values, said = clinical_values(frame, names, expression.samples, labels)

@@ -103,8 +103,9 @@ def _print_columns(console: "Console", columns: "Sequence[Column]") -> None:
         if c.panels and c.match in MATCHES
     ]
     _print_rows(console, "Columns of panels", ("column", "miRNA", "read as", "panels"), concerning)
-    doubtful = [c for c in columns if c.kind in DOUBTFUL]
-    doubtful.sort(key=lambda c: (DOUBTFUL.index(c.kind), not c.suggestion))
+    doubtful = [c for c in columns if c.kind in DOUBTFUL or c.suggestion]
+    order = {kind: i for i, kind in enumerate(DOUBTFUL)}
+    doubtful.sort(key=lambda c: (order.get(c.kind, len(order)), not c.suggestion))
     rows = [(c.name, KINDS[c.kind], _may_be(c)) for c in doubtful]
     _print_rows(console, "Doubtful", ("column", "kind", "may be"), rows[:SHOWN])
     if len(rows) > SHOWN:

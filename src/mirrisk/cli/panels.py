@@ -285,6 +285,20 @@ def import_panel(
         bone_specific=bone_specific,
         aliases=read_aliases(aliases) if aliases else None,
     )
+    _warn_of_unknown_cancer(cancer)
     write_texts({out: imported.content})
     for line in (*(f"note: {note}" for note in imported.notes), *imported.next_steps(out)):
         show.note(line)
+
+
+def _warn_of_unknown_cancer(cancer: str) -> None:
+    from mirrisk.errors import did_you_mean
+    from mirrisk.panel import shipped_panels
+
+    known = sorted({panel.cancer for panel in shipped_panels()})
+    if cancer not in known:
+        near = did_you_mean(cancer, known)
+        show.warning(
+            f"no panel of mirrisk is for {cancer!r}{near or '.'} (They are for "
+            f"{', '.join(known)}.) The panel is refused against references of another cancer"
+        )

@@ -195,7 +195,13 @@ def fit_reference(
     Below 101 samples the quantiles nearly repeat single samples: treat the file like the data.
     """
     from mirrisk.output import check_targets
+    from mirrisk.reference import shipped_references
 
+    if name in shipped_references():
+        raise typer.BadParameter(
+            f"{name} is a shipped reference: results could not tell which of the two they rest on",
+            param_hint="--name",
+        )
     check_targets({"--out": out}, {"TABLE": table, "--aliases": how.aliases})
     panels = options.panels_named(options.split(panel) or ["all"])
     _warn_of_unknown_cancer(cancer, panels)
@@ -214,7 +220,28 @@ def fit_reference(
             accept_small=accept_small,
         )
         _save(reference, out)
-    _report(reference, (*expression.notes, *depth_notes(expression)), out)
+    lost = _cannot_serve(reference, panels)
+    _report(reference, (*expression.notes, *depth_notes(expression), *lost), out)
+
+
+def _cannot_serve(reference: "Reference", panels: "list[Panel]") -> list[str]:
+    """Say which members of panels nothing in the reference stands for."""
+    from mirrisk.alignment import reference_key
+
+    said = []
+    for panel in panels:
+        lost = [
+            member.name
+            for member in panel.scorable(reference.specimen)
+            if not any(
+                reference_key(mirna.name, reference.level) in reference.position
+                for mirna in member.mirnas
+            )
+        ]
+        if lost:
+            names = ", ".join(map(show.plain, lost))
+            said.append(f"holds nothing of {len(lost)} members of panel {panel.id}: {names}")
+    return said
 
 
 def _warn_of_unknown_cancer(cancer: str | None, panels: "list[Panel]") -> None:

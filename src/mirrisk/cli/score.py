@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mirrisk.cli import batches, options, show, summary
-from mirrisk.output import STDOUT, check_targets, write_csv, write_texts
+from mirrisk.output import STDOUT, check_targets, refuse_other_formats, write_csv, write_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,6 +114,9 @@ def score(
         raise typer.BadParameter(
             "--engine and --scheduler need --out FILE, without --explain and --json"
         )
+    for option, path in (("--out", out), ("--contributions", contributions)):
+        if path:
+            refuse_other_formats(option, path)
     scores_to = out or _default_target(as_json, explain, contributions)
     if not many or batches.into_table(out):
         check_targets({"--out": scores_to, "--contributions": contributions}, inputs)

@@ -129,29 +129,35 @@ def print_summary(console: "Console", found: "Summary") -> None:
     for panel, version in found.panels.items():
         not_scored = _not_scored(found.reasons[panel], found.nearest)
         _print_flags(console, f"{panel} {version}", found.flags[panel], not_scored)
-    kind = ", ".join(str(found.reference[name]) for name in KIND if found.reference[name])
-    about = "{name}: {n} samples, {kind}, {unit}; digest {digest:.12}".format(
-        **found.reference, kind=kind
-    )
-    _print_notes(console, [("reference", about), *(("note", text) for text in found.notes)])
+    about = [("reference", _reference(found.reference))]
+    _print_notes(console, [*about, *(("note", text) for text in found.notes)])
     console.print(STANDING_FITTED if found.fitted else STANDING)
+
+
+def _reference(about: "Mapping[str, object]") -> str:
+    kind = ", ".join(str(about[name]) for name in KIND if about[name])
+    return "{name}: {n} samples, {kind}, {unit}; digest {digest:.12}".format(**about, kind=kind)
 
 
 def print_files(console: "Console", found: "FilesSummary") -> None:
     """Print what came of many files: the flags of all, and the notes."""
     failed, unchanged = len(found.failed), len(found.unchanged)
     scored = len(found.files) - failed
+    of_files = f"{scored:,} of {len(found.files):,}" if failed else f"{scored:,}"
     parts = [
-        Text(f"{found.n_samples:,} samples of {scored:,} files"),
+        Text(f"{found.n_samples:,} samples of {of_files} files"),
         Text(f"{failed:,} failed", "bold red" if failed else ""),
         Text(f"{unchanged:,} unchanged"),
     ]
     shown = (True, failed, unchanged)
     console.print(Text(", ").join(p for p, some in zip(parts, shown, strict=True) if some))
     for panel, flags in found.flags.items():
-        _print_flags(console, panel, flags, _not_scored(found.reasons.get(panel, {}), {}))
-    _print_notes(console, [("note", text) for text in found.notes])
-    console.print(STANDING_FITTED if found.fitted else STANDING)
+        not_scored = _not_scored(found.reasons.get(panel, {}), {})
+        _print_flags(console, f"{panel} {found.panels[panel]}", flags, not_scored)
+    about = _reference(found.reference) if found.reference else "each file is its own"
+    _print_notes(console, [("reference", about), *(("note", text) for text in found.notes)])
+    if scored:
+        console.print(STANDING_FITTED if found.fitted else STANDING)
 
 
 def _print_notes(console: "Console", pairs: "list[tuple[str, str]]") -> None:

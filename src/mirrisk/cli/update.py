@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mirrisk.cli import options, show
+from mirrisk.cli.labels import require_rows
 from mirrisk.output import check_targets
 
 if TYPE_CHECKING:
     from mirrisk.fitting.updating import Updated
+
+NOTHING_SCORED = 4
 
 
 @options.reads_table
@@ -83,7 +86,8 @@ def update(
     """Update a panel on a new cohort, only as far as the cohort asks for it.
 
     The closed test chooses among the panel as it is, a new intercept, a new intercept and slope,
-    and new coefficients; all likelihoods and tests are printed and kept in the file.
+    and new coefficients; all likelihoods and tests are printed and kept in the file. Exit code 4:
+    no sample could be scored; nothing was written.
 
     Research use only.
     """
@@ -93,6 +97,7 @@ def update(
     from mirrisk.catalog import load_panel
     from mirrisk.model import FittedPanel
     from mirrisk.tables.clinical import column, read_clinical
+    from mirrisk.validation.scored import NothingScoredError
 
     original = load_panel(panel)  # what is small is read first
     clinical = read_clinical(labels)
@@ -101,20 +106,25 @@ def update(
     needs = isinstance(original, FittedPanel) and bool(original.covariates)
     with show.progress("Updating"):
         expression = how.read(table)
-        updated = fitting.update(
-            original,
-            expression,
-            outcomes,
-            groups=patients,
-            event_class=event_class,
-            covariates=clinical if needs else None,
-            reference=reference,
-            alpha=alpha,
-            accept_small=accept_small,
-            id=id,
-            version=version,
-            cohort_name=cohort,
-        )
+        require_rows(expression.samples, clinical, labels)
+        try:
+            updated = fitting.update(
+                original,
+                expression,
+                outcomes,
+                groups=patients,
+                event_class=event_class,
+                covariates=clinical if needs else None,
+                reference=reference,
+                alpha=alpha,
+                accept_small=accept_small,
+                id=id,
+                version=version,
+                cohort_name=cohort,
+            )
+        except NothingScoredError as fault:
+            show.error(fault)
+            raise typer.Exit(NOTHING_SCORED) from None
         updated.panel.save(out)
     _print(updated, out)
 

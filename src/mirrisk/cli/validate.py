@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mirrisk.cli import options, show
+from mirrisk.cli.labels import check_follow_up, follow_up, require_rows
 from mirrisk.output import STDOUT, check_targets, write_texts
 
 if TYPE_CHECKING:
@@ -222,6 +223,10 @@ def _validated(
     clinical = read_clinical(labels)
     given = _columns(clinical, columns, [c.name for c in getattr(loaded, "covariates", ())], labels)
     expression = how.read(table)
+    require_rows(expression.samples, clinical, labels)
+    if "time" in given:
+        here = clinical.index.isin(expression.samples)
+        check_follow_up(given["time"][here], given["event"][here], labels, many_causes=True)
     try:
         return validate(loaded, expression, reference=against, **given, **asked), expression.notes
     except NothingScoredError as fault:
@@ -238,15 +243,13 @@ def _columns(
     from mirrisk.tables.clinical import column, numbers
 
     given: dict[str, Any] = {}
-    for role in ("y", "time", "event", "groups", "sites"):
+    for role in ("y", "groups", "sites"):
         name = columns[role]
-        if name is None:
-            continue
-        cells = column(clinical, name, where)
-        is_number = role in ("time", "event")
-        given[role] = (
-            pd.Series(numbers(cells, where), index=cells.index, name=name) if is_number else cells
-        )
+        if name is not None:
+            given[role] = column(clinical, name, where)
+    time, event = columns["time"], columns["event"]
+    if time is not None and event is not None:
+        given["time"], given["event"] = follow_up(clinical, time, event, where, many_causes=True)
     named = {role: options.split([columns[role] or ""]) for role in ("baseline", "compare")}
     named["covariates"] = needed
     for role, names in named.items():

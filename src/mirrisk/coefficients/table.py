@@ -16,9 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 REQUIRED = ("mirna", "coefficient")
+WRITTEN = {"mirna": "miRNA"}
+"""How columns are written where that is not in lower case, which is how they are compared."""
 ONCE = ("cutoff", "unit", "citation", "doi", "pmid")
 """Columns about the whole score: constant, or given in one row."""
 COLUMNS = (*REQUIRED, *ONCE, "member")
+
+MOST_SHOWN = 30
+"""Columns of a table that are named where one is not found."""
 
 MINUS = str.maketrans("\N{MINUS SIGN}\N{EN DASH}", "--")
 """What publications print in place of the hyphen that numbers are read with."""
@@ -94,7 +99,7 @@ def _check_header(header: list[str], names: list[str], path: str) -> None:
     for column in REQUIRED:
         if column not in header:
             raise InvalidTableError(
-                f"no column {column!r} among {', '.join(map(repr, names))}"
+                f"no column {WRITTEN.get(column, column)!r} among {_shown(names)}"
                 + did_you_mean(column, header),
                 where=path,
                 expected=_columns_expected(),
@@ -102,6 +107,11 @@ def _check_header(header: list[str], names: list[str], path: str) -> None:
     for name in header:
         if header.count(name) > 1 and name in COLUMNS:
             raise InvalidTableError(f"column {name!r} occurs twice", where=path)
+
+
+def _shown(names: list[str]) -> str:
+    more = ", ..." if len(names) > MOST_SHOWN else ""
+    return ", ".join(map(repr, names[:MOST_SHOWN])) + more
 
 
 def _columns_expected() -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mirrisk.alignment import reference_key
+from mirrisk.alignment import arm_unresolved, reference_key
 from mirrisk.errors import InvalidTableError, MismatchError, NotFoundError
-from mirrisk.nomenclature import dominant_mature, resolve
+from mirrisk.nomenclature import dominant_mature, resolve, stem_loop_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,7 +154,7 @@ def _of_panel(
         elif specimen not in member.specimens:
             left_out[mirna.name] = f"no direction known in {specimen}"
         elif key is None:
-            left_out[mirna.name] = "its stem-loop is mostly the other arm"
+            left_out[mirna.name] = arm_unresolved(mirna.name)
         elif key not in columns:
             left_out[mirna.name] = "not in the table"
         else:
@@ -202,10 +202,11 @@ def _named(name: str, index: FeatureIndex) -> str:
         )
     key = found.key
     if found.level == "mature" and index.level == "stem-loop":
-        key = reference_key(found.canonical or str(found.key), index.level)
-        if key is None:
+        mature = found.canonical or str(found.key)
+        key = reference_key(mature, index.level)
+        if key is None and stem_loop_of(mature) in columns:
             raise MismatchError(
-                f"{name} is the minor arm of its stem-loop, which is all that the table holds",
+                f"{name} has no column of its own: {arm_unresolved(mature)}",
                 where="candidates",
                 remedy="leave it out, or use a table of mature miRNAs",
             )

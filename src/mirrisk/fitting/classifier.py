@@ -239,8 +239,17 @@ class PanelClassifier(ClassifierMixin, PanelEstimator):  # type: ignore[misc]
         return self
 
     def _class_names(self) -> tuple[str, str]:
-        other, event = map(str, self.classes_ if self.class_names is None else self.class_names)
-        return other, event
+        if self.class_names is None:
+            other, event = map(str, self.classes_)
+            return other, event
+        names = self.class_names
+        texts = isinstance(names, tuple | list) and all(isinstance(name, str) for name in names)
+        if not texts or len(set(names)) != 2 or len(names) != 2:
+            raise MismatchError(
+                f"class_names={names!r}",
+                expected="two different texts: of no event, and of the event",
+            )
+        return names[0], names[1]
 
     def decision_function(self, X: Any, *, clinical: pd.DataFrame | None = None) -> FloatArray:
         """Return calibrated log odds of the event.

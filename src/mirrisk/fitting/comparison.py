@@ -154,11 +154,14 @@ def compare_with_curated(
     folds: Sequence[Sequence[Fold]],
     discrimination: Discrimination,
     groups: IntArray | None = None,
+    *,
+    covariates_alone: bool = False,
 ) -> dict[str, Any]:
     """Compare a fitted panel out of fold with the curated one.
 
     The fitted panel is flattered: its penalty is the one that did best in these very folds. It is
-    said to do better only where the interval of the difference excludes 0 even so.
+    said to do better only where the interval of the difference excludes 0 even so, and never
+    where it holds no miRNA.
 
     Parameters
     ----------
@@ -173,6 +176,8 @@ def compare_with_curated(
         What is compared.
     groups : ndarray of shape (n_samples,), optional
         Number of the patient of each sample, from 0.
+    covariates_alone : bool, default False
+        Whether the fitted panel holds no miRNA: the difference is then its covariates'.
     """
     told: dict[str, Any] = {"panel": panel.id, "version": panel.version, "digest": panel.digest}
     if scores is None:
@@ -193,8 +198,10 @@ def compare_with_curated(
         "low": None if np.isnan(gain.low) else gain.low,
         "high": None if np.isnan(gain.high) else gain.high,
         "level": LEVEL,
-        "beats_curated": bool(gain.low > 0),
-        "said": _said(gain, discrimination.name, panel.id, count),
+        "beats_curated": bool(gain.low > 0) and not covariates_alone,
+        "said": (_said_of_covariates if covariates_alone else _said)(
+            gain, discrimination.name, panel.id, count
+        ),
     }
 
 
@@ -205,14 +212,28 @@ def _said(gain: Gain, name: str, panel: str, count: int) -> str:
         verdict = "does worse"
     else:
         verdict = "is not shown to do better"
+    return (
+        f"Out of fold the fitted panel {verdict} than the curated panel {panel} alone, of which "
+        f"nothing is fitted: {_figures(gain, name, count)}. The fitted panel's figure is "
+        "flattered: its penalty was chosen in these folds."
+    )
+
+
+def _said_of_covariates(gain: Gain, name: str, panel: str, count: int) -> str:
+    return (
+        "The fitted panel holds no miRNA: what tells it from the curated panel "
+        f"{panel} are its covariates alone. Out of fold, theirs against the curated panel's: "
+        f"{_figures(gain, name, count)}."
+    )
+
+
+def _figures(gain: Gain, name: str, count: int) -> str:
     interval = "interval not known"
     if not np.isnan(gain.low):
         interval = f"{LEVEL:.0%} CI {gain.low:+.2f} to {gain.high:+.2f}"
     return (
-        f"Out of fold the fitted panel {verdict} than the curated panel {panel} alone, of which "
-        f"nothing is fitted: {name} {gain.fitted:.2f} against {gain.curated:.2f}, difference "
-        f"{gain.fitted - gain.curated:+.2f} ({interval}; {count} samples, the same folds). The "
-        "fitted panel's figure is flattered: its penalty was chosen in these folds."
+        f"{name} {gain.fitted:.2f} against {gain.curated:.2f}, difference "
+        f"{gain.fitted - gain.curated:+.2f} ({interval}; {count} samples, the same folds)"
     )
 
 

@@ -21,7 +21,7 @@ from mirrisk.fitting.hazard_calibration import calibration_slope, exported_basel
 from mirrisk.fitting.predictors import Predictors
 from mirrisk.fitting.report import cutoff_report, described, provenance, tuning_report
 from mirrisk.fitting.sample_size import supported
-from mirrisk.fitting.steps import audit, make_grid, make_panel, stability
+from mirrisk.fitting.steps import audit, covariates_alone, make_grid, make_panel, stability
 from mirrisk.fitting.tuning import fit_at, tune
 from mirrisk.model import Cutoffs, Link
 
@@ -191,7 +191,13 @@ def fit_survival_panel(
             scores = curated_scores(predictors, panel)
             compared = WithinFoldC(outcome.time, outcome.event)
             report["comparison"] = compare_with_curated(
-                panel, scores, tuning.etas, folds, compared, groups
+                panel,
+                scores,
+                tuning.etas,
+                folds,
+                compared,
+                groups,
+                covariates_alone=covariates_alone(predictors, model),
             )
     words = _words(cutoffs, until)
     fitted = make_panel(predictors, model, link, words, selection, report, cancer)

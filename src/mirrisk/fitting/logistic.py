@@ -18,7 +18,7 @@ from mirrisk.fitting.folds import make_folds
 from mirrisk.fitting.predictors import Predictors
 from mirrisk.fitting.report import cutoff_report, described, provenance, tuning_report
 from mirrisk.fitting.sample_size import supported
-from mirrisk.fitting.steps import audit, make_grid, make_panel, stability
+from mirrisk.fitting.steps import audit, covariates_alone, make_grid, make_panel, stability
 from mirrisk.fitting.tuning import fit_at, tune
 from mirrisk.model import Cutoffs, Link
 from mirrisk.validation.logistic import SeparatedError, fit_logistic
@@ -143,7 +143,13 @@ def fit_logistic_panel(
         if panel is not None:
             scores = curated_scores(predictors, panel)
             report["comparison"] = compare_with_curated(
-                panel, scores, tuning.etas, folds, WithinFoldAUC(y), groups
+                panel,
+                scores,
+                tuning.etas,
+                folds,
+                WithinFoldAUC(y),
+                groups,
+                covariates_alone=covariates_alone(predictors, model),
             )
     link = Link("logistic", *calibration)
     fitted = make_panel(predictors, model, link, _cutoffs(cutoffs), selection, report, cancer)

@@ -28,6 +28,8 @@ AT_WEAKEST = (
     "may all but give the outcome away; look whether it is part of the outcome's definition."
 )
 
+COVARIATES_ALONE = "Holds no miRNA: its covariates alone predict."
+
 TOOLS = ("mirrisk", "numpy", "scipy", "scikit-learn")
 """Whose versions a fit depends on."""
 
@@ -65,7 +67,7 @@ def described(predictors: Predictors, counted: Counted, support: Support) -> dic
 def _notes(measured: Measured) -> list[dict[str, Any]]:
     """Count what was noted of samples: a file to be shared names none."""
     return [
-        {"reason": note.template.replace(" in {who}", ""), "count": note.count}
+        {"reason": note.without_samples(), "count": note.n_samples}
         if isinstance(note, Note)
         else {"reason": note, "count": None}
         for note in measured.notes
@@ -138,6 +140,8 @@ def caveats(report: dict[str, Any]) -> tuple[str, ...]:
             "validated in them."
         )
     ]
+    if not report["selected"]:
+        said.append(COVARIATES_ALONE)
     if report["sample_size"]["shortfall"]:
         said.append(report["sample_size"]["said"])
     if report["accepted_small"]:

@@ -105,6 +105,12 @@ def audit(
     return {"directions": settings.directions, **found.to_dict()}
 
 
+def covariates_alone(predictors: Predictors, model: Model) -> bool:
+    """Tell whether covariates have coefficients and no miRNA has."""
+    of_mirnas = model.coefficients[~predictors.clinical]
+    return bool(model.coefficients.any() and not of_mirnas.any())
+
+
 def make_panel(
     predictors: Predictors,
     model: Model,

@@ -22,7 +22,7 @@ from mirrisk.digests import digest_of
 from mirrisk.errors import InvalidPanelError
 from mirrisk.model.parts import Covariate, Cutoffs, Link, LinkKind, Term
 from mirrisk.model.schema import FORMAT, KIND, checked
-from mirrisk.notes import Note
+from mirrisk.notes import WHO, Note
 from mirrisk.output import write_texts
 from mirrisk.panel import PANEL_ID, VERSION
 from mirrisk.reference import Reference
@@ -214,7 +214,7 @@ class FittedPanel:
             Note.of(
                 f"covariate {covariate.name}: there are values more than {FAR:g} standard "
                 f"deviations from the mean of the panel's cohort ({covariate.mean:.3g}): check its "
-                "unit; what the panel says of {who} is extrapolated",
+                f"unit; what the panel says of {WHO} is extrapolated",
                 chosen,
                 samples,
             )

@@ -181,13 +181,17 @@ def stem_loop_of(mature_name: str) -> str:
     return found.stem_loop
 
 
+LOOK_ALIKE = str.maketrans("lo", "10")
+"""Letters that are typed, or read by a machine, in the place of digits."""
+
+
 def suggest(name: str) -> str | None:
     """Return the panels' miRNA whose name is nearest to an unknown name, for messages.
 
     Parameters
     ----------
     name : str
-        A name that :func:`resolve` does not know.
+        A name that :func:`resolve` does not know, or knows by its form alone.
 
     Returns
     -------
@@ -198,11 +202,17 @@ def suggest(name: str) -> str | None:
     --------
     >>> suggest("hsa-mri-21-5p")
     'hsa-miR-21-5p'
+    >>> suggest("hsa-mir-2l")  # an l in the place of a 1
+    'hsa-miR-21-5p'
     """
     text = forms.plain(name).lower()
-    if resolve(name).match != "unknown" or not re.search(r"(?:mi|mr|hsa).*\d", text):
+    match, known = resolve(name).match, _suggestible()
+    if match == "form":
+        head, mir, number = text.partition("mir")
+        fixed = head + mir + number.translate(LOOK_ALIKE)
+        return known.get(fixed) if fixed != text else None
+    if match != "unknown" or not re.search(r"(?:mi|mr|hsa).*\d", text):
         return None
-    known = _suggestible()
     near = difflib.get_close_matches(text, known, n=1, cutoff=0.7)
     return known[near[0]] if near else None
 

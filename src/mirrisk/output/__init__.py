@@ -26,6 +26,7 @@ __all__ = [
     "is_packed",
     "neutralised",
     "partial_of",
+    "refuse_other_formats",
     "rows_to_csv",
     "write_bytes",
     "write_csv",
@@ -137,6 +138,27 @@ def explained(target: str | Path) -> Iterator[None]:
         raise  # the reader has had enough: no fault of the output
     except OSError as error:
         raise MirriskError(f"cannot be written: {error.strerror}", where=str(target)) from None
+
+
+OTHER_FORMATS = frozenset(
+    (".xlsx", ".xls", ".ods", ".feather", ".arrow", ".ipc", ".tsv", ".json", ".h5ad")
+)
+"""Endings of formats in which tables of results are not written: CSV under them would deceive."""
+
+
+def refuse_other_formats(name: str, path: str | Path) -> None:
+    """Refuse a name for a table of results that another format's files have.
+
+    Raises
+    ------
+    MirriskError
+    """
+    if Path(path).suffix.lower() in OTHER_FORMATS and not Path(path).is_dir():
+        raise MirriskError(
+            f"{name} names a {Path(path).suffix} file, which is not written",
+            where=str(path),
+            expected="a name that ends in .csv, .csv.gz or .parquet",
+        )
 
 
 def check_targets(

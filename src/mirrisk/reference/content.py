@@ -18,6 +18,12 @@ from mirrisk.vocabulary import SEQUENCING, Level, Specimen, Undetermined, Unit
 if TYPE_CHECKING:
     from mirrisk.vocabulary import FloatArray
 
+MOST_SAMPLES = 10**9
+"""No cohort has more; a larger number is a slip, and does not fit into a float."""
+
+ROUNDING = 1e-3
+"""What the decimals of a covariance in a file may take from its least eigenvalue, at most."""
+
 
 def attributes(content: dict[str, Any]) -> dict[str, Any]:
     """Return the attributes of a reference.
@@ -39,8 +45,8 @@ def attributes(content: dict[str, Any]) -> dict[str, Any]:
         found[name] = _text(found, name)
     if found["cancer"] is not None:
         found["cancer"] = _text(found, "cancer")
-    if type(found["n"]) is not int or found["n"] < 1:
-        raise ValueError(f"n is {found['n']!r}, no number of samples")
+    if type(found["n"]) is not int or not 1 <= found["n"] <= MOST_SAMPLES:
+        raise ValueError(f"n is {repr(found['n'])[:20]}, no number of samples")
     for name in ("keys", "requested", "samples"):
         found[name] = _names(found, name)
     found |= _distributions(found)
@@ -68,14 +74,18 @@ def _distributions(content: dict[str, Any]) -> dict[str, Any]:
     """Return what is known of each miRNA, and of how they move together."""
     count = len(content["keys"])
     covariance = _symmetric(_list(content, "covariance"), count)
-    if (np.diag(covariance) < 0).any():
-        raise ValueError("covariance has a negative variance")
+    if (np.diag(covariance) <= 0).any():
+        raise ValueError("covariance has a variance that is not above 0")
+    _check_covariance(covariance)
+    measured = _numbers(content, "measured", (count,), least=1.0)
+    if (measured > content["n"]).any():
+        raise ValueError("measured in more samples than there are")
     grids = _numbers(content, "grids", (count, len(LEVELS)))
     return {
         "grids": _ascending(grids, "grids"),
         "sd": _numbers(content, "sd", (count,), least=0.0),
         "mean": _numbers(content, "mean", (count,)),
-        "measured": _numbers(content, "measured", (count,), least=1.0),
+        "measured": measured,
         "covariance": covariance,
     }
 
@@ -152,11 +162,14 @@ def _numbers(
     content: dict[str, Any], name: str, shape: tuple[int, ...], *, least: float = -np.inf
 ) -> FloatArray:
     """Return finite numbers; text is none."""
-    given = np.array(content[name])
+    wanted = f"{' x '.join(map(str, shape))} numbers" if shape else "a number"
+    try:
+        given = np.array(content[name])
+    except ValueError:  # rows of different lengths
+        raise ValueError(f"{name}: not {wanted}") from None
     # A list without anything has no type of its own, nor the columns that it would have.
     values = np.zeros(shape) if not given.size and 0 in shape else given
     if values.dtype.kind not in "iuf" or values.shape != shape:
-        wanted = f"{' x '.join(map(str, shape))} numbers" if shape else "a number"
         raise ValueError(f"{name}: not {wanted}")
     if not np.isfinite(values).all() or (values < least).any():
         raise ValueError(f"{name} holds what is not finite, or below {least:g}")
@@ -173,6 +186,14 @@ def _ascending(values: FloatArray, name: str) -> FloatArray:
     if (np.diff(values) < 0).any():
         raise ValueError(f"{name} falls")
     return values
+
+
+def _check_covariance(matrix: FloatArray) -> None:
+    """Refuse what gives a combination of miRNAs a negative variance."""
+    try:
+        np.linalg.cholesky(matrix + ROUNDING * np.eye(len(matrix)))
+    except np.linalg.LinAlgError:
+        raise ValueError("covariance is none: a combination has a negative variance") from None
 
 
 def _symmetric(rows: list[Any], count: int) -> FloatArray:

@@ -113,8 +113,12 @@ def privacy_note(reference: Reference) -> str:
     fewest = int(reference.measured.min(initial=reference.n))
     if fewest >= PRIVATE_SAMPLES:
         return ""
+    of = f"{fewest} samples"
+    if fewest < reference.n:
+        rarest = reference.keys[int(reference.measured.argmin())]
+        of = f"{rarest}, measured in {fewest} of {reference.n} samples, the fewest of its miRNAs,"
     return (
-        f"quantiles of {fewest} samples nearly repeat their values (below {PRIVATE_SAMPLES} they "
+        f"quantiles of {of} nearly repeat their values (below {PRIVATE_SAMPLES} samples they "
         "do not hide single samples): treat the file like the data"
     )
 

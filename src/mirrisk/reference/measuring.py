@@ -10,7 +10,7 @@ import numpy as np
 
 from mirrisk.arrays import row_sums, take_columns
 from mirrisk.errors import MismatchError
-from mirrisk.notes import Note
+from mirrisk.notes import WHO, Note
 from mirrisk.reference.fitness import (
     MIN_DETECTED_COMPOSITION,
     MIN_SHARED,
@@ -20,7 +20,7 @@ from mirrisk.reference.fitness import (
     below_detection,
     counting_noise,
 )
-from mirrisk.reference.normalisers import normalised
+from mirrisk.reference.normalisers import normalised, not_normalised
 from mirrisk.vocabulary import SEQUENCING
 
 if TYPE_CHECKING:
@@ -269,10 +269,17 @@ def _notes(
     """Say what could not be done for which samples."""
     notes: list[str] = []
     samples = expression.samples
+    bare = not_normalised(expression, reference.normalisers)
+    if bare.any():
+        template = (
+            f"Ct not normalised in {WHO}: fewer than half of the {len(reference.normalisers)} "
+            f"normalisers of reference {reference.name} were measured"
+        )
+        notes.append(Note.of(template, bare, samples))
     unchecked = seen.sum(axis=1) < MIN_SHARED
     if unchecked.any():
         template = (
-            f"fitness not checked in {{who}}: fewer than {MIN_SHARED} expressed miRNAs in common "
+            f"fitness not checked in {WHO}: fewer than {MIN_SHARED} expressed miRNAs in common "
             f"with reference {reference.name}"
         )
         notes.append(Note.of(template, unchecked, samples))
@@ -281,7 +288,7 @@ def _notes(
         few |= seen.sum(axis=1) < MIN_DETECTED_COMPOSITION
         if few.any():
             template = (
-                f"composition not corrected in {{who}}: fewer than {MIN_SHARED_COMPOSITION} "
+                f"composition not corrected in {WHO}: fewer than {MIN_SHARED_COMPOSITION} "
                 f"expressed miRNAs in common with reference {reference.name}, or too few reads to "
                 "see them"
             )
@@ -304,8 +311,8 @@ def _notes(
     sparse = _sparse(expression)
     if sparse.any():
         template = (
-            "counts of many miRNAs are missing in {who}: their library sizes are sums over what is "
-            "there"
+            f"counts of many miRNAs are missing in {WHO}: their library sizes are sums over what "
+            "is there"
         )
         notes.append(Note.of(template, sparse, samples))
     if reference.cancer is None:
@@ -318,4 +325,4 @@ def _notes(
 
 def named(chosen: BoolArray, expression: Expression) -> str:
     """Name the samples chosen, or count them."""
-    return str(Note.of("{who}", chosen, expression.samples))
+    return str(Note.of(WHO, chosen, expression.samples))

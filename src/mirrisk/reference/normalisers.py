@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from mirrisk.expression import Expression
-    from mirrisk.vocabulary import FloatArray, Level
+    from mirrisk.vocabulary import BoolArray, FloatArray, Level
 
 
 ENOUGH_OTHERS = 5
@@ -24,6 +24,10 @@ ENOUGH_OTHERS = 5
 
 UNSTEADY = 1.0
 """Standard deviation, in cycles, above which a normaliser does not follow the others."""
+
+
+LEAST_SHARE = 0.5
+"""Share of the normalisers that a sample needs for its values to be normalised."""
 
 
 @dataclass(frozen=True)
@@ -144,21 +148,41 @@ def normalised(
     level: Level,
     normalisers: tuple[Normaliser, ...],
 ) -> FloatArray:
-    """Return log2-scale expression; Ct less the sample's deviation at the normalisers."""
+    """Return log2-scale expression; Ct less the sample's deviation at the normalisers.
+
+    A sample with too few of them has no values. It does not stop the others, nor does it matter
+    to it which others there are.
+
+    Raises
+    ------
+    MismatchError
+        If the table has no columns for half of the normalisers.
+    """
     logs = expression.log_values(keys, level)
     if not normalisers:
         return logs
-    values = np.column_stack([_normaliser_values(expression, x.name) for x in normalisers])
-    measured = ~np.isnan(values)
-    enough = measured.mean(axis=1) >= 0.5
-    if not enough.any():
-        worst = int(measured.mean(axis=1).argmin())
+    return np.asarray(logs - _deviation(expression, normalisers)[:, None])
+
+
+def not_normalised(expression: Expression, normalisers: tuple[Normaliser, ...]) -> BoolArray:
+    """Tell which samples have values, but too few of the normalisers: shape (n_samples,)."""
+    if not normalisers:
+        return np.zeros(len(expression), dtype=bool)
+    measured = ~np.isnan(expression.values[:, expression.index.at_level]).all(axis=1)
+    return np.asarray(measured & np.isnan(_deviation(expression, normalisers)))
+
+
+def _deviation(expression: Expression, normalisers: tuple[Normaliser, ...]) -> FloatArray:
+    """Return each sample's mean deviation at the normalisers; NaN where it has too few."""
+    known = expression.index.columns_of(expression.level)
+    there = [x.name for x in normalisers if x.name in known or x.name in expression.features]
+    if len(there) < LEAST_SHARE * len(normalisers):
         raise MismatchError(
-            f"only {int(measured[worst].sum())} of {len(normalisers)} normalisers were measured",
-            where=f"sample {expression.samples[worst]!r}",
+            f"the table has {len(there)} of the reference's {len(normalisers)} normalisers",
             expected="at least half of " + ", ".join(x.name for x in normalisers[:5]) + ", ...",
             remedy="use a reference fitted on the same assays",
         )
+    values = np.column_stack([_normaliser_values(expression, x.name) for x in normalisers])
+    measured = ~np.isnan(values)
     deviation = row_means(values - np.array([x.mean for x in normalisers]), measured)
-    # A sample that cannot be normalised has no values; it must not stop the others.
-    return np.asarray(logs - np.where(enough, deviation, np.nan)[:, None])
+    return np.where(measured.mean(axis=1) >= LEAST_SHARE, deviation, np.nan)

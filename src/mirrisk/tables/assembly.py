@@ -76,6 +76,8 @@ class Reading:
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
+            ("unit", self.unit, get_args(Unit)),
+            ("specimen", self.specimen, get_args(Specimen)),
             ("orientation", self.orientation, get_args(Orientation)),
             ("level", self.level, get_args(Level)),
             ("duplicates", self.duplicates, get_args(Duplicates)),

@@ -15,7 +15,7 @@ from mirrisk.errors import (
     NotFoundError,
     did_you_mean,
 )
-from mirrisk.notes import Note
+from mirrisk.notes import WHO, Note
 from mirrisk.tables.cells import MISSING as MISSING_CELLS
 from mirrisk.tables.cells import Cells, located, number, without_blanks
 from mirrisk.tables.delimited import divided
@@ -38,7 +38,7 @@ many is refused where a class too few would not be noticed."""
 
 DECIMAL_COMMA = r"^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$"
 
-ABSENT = "no covariates for {count} samples ({names}): estimated from the rest"
+ABSENT = f"no covariates for {WHO}: estimated from the rest"
 """Said of samples without a row."""
 
 MOST_SHOWN = 30
@@ -277,6 +277,7 @@ def clinical_values(
             expected="a table with these columns, a row per sample",
             remedy="--covariates FILE (in Python: covariates=, a DataFrame indexed by sample)",
         )
+    check_covariates(frame)
     index = tuple(map(str, frame.index))
     twice = _first_repeated(index)
     if twice is not None:
@@ -286,16 +287,33 @@ def clinical_values(
     absent = rows < 0
     if absent.all():
         raise none_covered(samples[0], where)
-    columns = [
-        np.append(numbers(column(frame, name, "covariates"), "covariates"), np.nan)[rows]
-        for name in names
-    ]
+    columns = np.full((len(samples), len(names)), np.nan)
+    for j, name in enumerate(names):
+        # Of these samples alone: another part of the table may hold those with a bad cell.
+        known = column(frame, name, "covariates").iloc[rows[~absent]]
+        columns[~absent, j] = numbers(known, "covariates")
     notes = [Note.of(ABSENT, absent, samples)] if absent.any() else []
-    for name, values in zip(names, columns, strict=True):
+    for name, values in zip(names, columns.T, strict=True):
         unknown = np.isnan(values) & ~absent
         if unknown.any():
             notes.append(Note.of(unknown_in(name), unknown, samples))
-    return np.column_stack(columns), tuple(notes)
+    return columns, tuple(notes)
+
+
+def check_covariates(covariates: object) -> None:
+    """Refuse covariates that are no data frame.
+
+    Raises
+    ------
+    InvalidTableError
+    """
+    import pandas as pd
+
+    if covariates is not None and not isinstance(covariates, pd.DataFrame):
+        raise InvalidTableError(
+            f"covariates are a {type(covariates).__name__}",
+            expected="a pandas DataFrame, a row per sample, indexed by sample",
+        )
 
 
 def rows_for(frame: pd.DataFrame, samples: Sequence[str]) -> pd.DataFrame:
@@ -326,10 +344,7 @@ def none_covered(sample: str, where: str = "") -> MismatchError:
 
 def unknown_in(covariate: str) -> str:
     """Return what is said of samples whose row lacks a covariate."""
-    return (
-        f"covariate {covariate} is not known for every sample: where it is missing it is estimated "
-        "from the rest"
-    )
+    return f"covariate {covariate} is not known of {WHO}: estimated from the rest"
 
 
 def _check_header(cells: Cells, where: str) -> None:

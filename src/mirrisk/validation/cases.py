@@ -13,6 +13,7 @@ from mirrisk.tables.clinical import numbers
 from mirrisk.validation.classes import two_classes
 from mirrisk.validation.follow_up import FollowUp, follow_up
 from mirrisk.validation.outcome import group_codes
+from mirrisk.validation.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -208,9 +209,13 @@ def gather(
         others=_numeric(_frame(others, samples, "other risks", notes), samples)[known],
         notes=tuple(dict.fromkeys(notes)),
     )
-    without = LeftOut("outcome not known", int(np.count_nonzero(~known)))
+    listed = np.logical_and.reduce(
+        [_listed(given, samples) for given in (y, time, event) if given is not None]
+    )
+    absent = LeftOut("without a row", int(np.count_nonzero(~listed)))
+    without = LeftOut("outcome not known", int(np.count_nonzero(listed & ~known)))
     nameless = LeftOut("patient not known", int(unknown.sum()))
-    return cases.take(~unknown, without, nameless)
+    return cases.take(~unknown, absent, without, nameless)
 
 
 def aligned(values: object, samples: Sequence[str], name: str, notes: list[str]) -> Any:
@@ -234,6 +239,14 @@ def aligned(values: object, samples: Sequence[str], name: str, notes: list[str])
             expected="one value per sample, in the table's order, or a Series by sample name",
         )
     return cells
+
+
+def _listed(values: object, samples: Sequence[str]) -> BoolArray:
+    """Tell which samples have a row, with or without a value in it."""
+    if isinstance(values, pd.Series) and not _nameless(values.index, samples):
+        rows = set(map(str, values.index))
+        return np.array([sample in rows for sample in samples], dtype=bool)
+    return np.ones(len(samples), dtype=bool)
 
 
 def _nameless(index: pd.Index, samples: Sequence[str]) -> bool:
@@ -260,7 +273,8 @@ def _places(index: pd.Index, samples: Sequence[str], name: str, notes: list[str]
         raise InvalidTableError(f"sample {str(twice)!r} occurs twice", where=name)
     strangers = len(labels) - int(np.count_nonzero(places >= 0))
     if strangers:
-        notes.append(f"{strangers} rows of labels are of samples that the table does not hold")
+        are = "is of a sample" if strangers == 1 else "are of samples"
+        notes.append(f"{plural(strangers, 'row')} of labels {are} that the table does not hold")
     return places
 
 

@@ -21,7 +21,6 @@ from mirrisk.reference.learning import MIN_SAMPLES
 from mirrisk.result import REASONS, score_panel
 from mirrisk.scoring import FLAGS, score_samples
 from mirrisk.validation.parallel import run_tasks
-from mirrisk.validation.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -121,21 +120,8 @@ def against(
 
 
 def without_names(notes: Iterable[str]) -> tuple[str, ...]:
-    """Count the samples that notes name: a report tells nothing of single patients.
-
-    Examples
-    --------
-    >>> note = Note("no weight known of {who}", 4, 9, ("Ada", "Bob", "Cy"))
-    >>> note, *without_names([note])
-    ('no weight known of 4 samples (Ada, Bob, Cy, ...)', 'no weight known of 4 samples')
-    """
-    return tuple(_counted(note) if isinstance(note, Note) else note for note in notes)
-
-
-def _counted(note: Note) -> str:
-    who = "all samples" if note.count == note.total > 1 else plural(note.count, "sample")
-    told = note.template.replace(" ({names})", "")
-    return told.replace("{who}", who).replace("{count}", str(note.count))
+    """Count the samples that notes name: a report tells nothing of single patients."""
+    return tuple(note.without_names() if isinstance(note, Note) else note for note in notes)
 
 
 def deal(eventful: BoolArray, folds: int, seed: int) -> IntArray:
@@ -157,6 +143,7 @@ def cross_fitted(
     *,
     n_jobs: int | None = 1,
     wanted: Sequence[int] | None = None,
+    grouped: bool = False,
 ) -> tuple[Judged, tuple[str, ...]]:
     """Score each part of a cohort against a reference of the patients of no sample in it.
 
@@ -171,6 +158,8 @@ def cross_fitted(
     n_jobs : int, optional
     wanted : sequence of int, optional
         Parts to score; samples of others are not scored.
+    grouped : bool, default False
+        Whether the caller said who the patients are.
 
     Returns
     -------
@@ -210,7 +199,7 @@ def cross_fitted(
     if copies:
         said = (
             "samples that look like copies of some that their reference was learned from: "
-            f"{copies}; if the patients were not told, give them (groups)"
+            f"{copies}" + ("" if grouped else "; if the patients were not told, give them (groups)")
         )
         notes.add((said,))
     return whole, without_names(notes.of(len(expression)))

@@ -171,7 +171,7 @@ def score_curated(
         notes = (said,)
     patients = cases.patients
     parts = deal(eventful(patients, cases.y), folds, seed)[patients]
-    judged, noted = cross_fitted(panel, here, parts, patients, n_jobs=n_jobs)
+    judged, noted = cross_fitted(panel, here, parts, patients, n_jobs=n_jobs, grouped=cases.grouped)
     sizes = len(here) - np.bincount(parts)
     of = " to ".join(map(str, sorted({int(sizes.min()), int(sizes.max())})))
     learned = f"{folds} references of {of} samples of other patients, seed {seed}"

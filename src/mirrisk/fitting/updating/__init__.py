@@ -9,6 +9,7 @@ tests and makes the panel, with the cutoffs of ``cutoffs``; ``result`` says what
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from mirrisk.fitting.counting import Counted, check_events
 from mirrisk.fitting.labels import Labels, Patients, aligned_labels
 from mirrisk.fitting.sample_size import supported
 from mirrisk.fitting.updating.apply import apply, choose
-from mirrisk.fitting.updating.cohort import Observed, UpdateCohort
+from mirrisk.fitting.updating.cohort import NO_OUTCOME, Observed, UpdateCohort
 from mirrisk.fitting.updating.result import Updated, against_literature, caveats, report
 from mirrisk.fitting.updating.start import starting_model
 from mirrisk.model import FittedPanel, check_identity
@@ -28,6 +29,7 @@ from mirrisk.panel import PANEL_ID, VERSION, Panel
 from mirrisk.reference import COHORT
 from mirrisk.tables import as_expression
 from mirrisk.validation.discrimination import auc_interval
+from mirrisk.validation.scored import NothingScoredError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,6 +119,8 @@ def update(
 
     Raises
     ------
+    NothingScoredError
+        If no sample with a known outcome can take part.
     MismatchError
         If the panel predicts survival, y does not belong to the samples or is of other classes
         than the panel's, a patient has several samples, too few are left, or events and
@@ -155,6 +159,7 @@ def update(
     seen = _leave_out_seen(reasons, original, expression, patients)
     usable = np.asarray(reasons == "", dtype=bool)
     patients.require_one_sample_each(usable, expression.samples)
+    _require_any(reasons)
     counted = Counted.of(labels.values[usable] == 1, None)
     check_events(counted, accept_small=accept_small)
     cohort = UpdateCohort.of(start, observed, usable, labels.values)
@@ -263,6 +268,23 @@ def _leave_out_seen(
         "patients: its AUC before the update is apparent, and an update on them proves nothing."
     )
     return [said]
+
+
+def _require_any(reasons: Any) -> None:
+    """Refuse a cohort of which no sample can take part, with the commonest reasons.
+
+    Raises
+    ------
+    NothingScoredError
+    """
+    with_outcome = Counter(str(why) for why in reasons if why != NO_OUTCOME)
+    if "" in with_outcome:
+        return
+    told = "; ".join(f"{count} {why}" for why, count in with_outcome.most_common())
+    raise NothingScoredError(
+        f"none of {with_outcome.total()} samples with a known outcome was scored: {told}",
+        remedy="`mirrisk score` tells of each sample why",
+    )
 
 
 def _reversed(before: Interval, labels: Labels) -> list[str]:

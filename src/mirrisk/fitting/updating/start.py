@@ -53,7 +53,8 @@ def starting_model(
         raise MismatchError(
             f"panel {original.id!r} predicts the time to an event ({original.link.kind})",
             expected="a panel of a binary outcome",
-            remedy="updating panels of survival is not supported: fit anew with PanelSurvival",
+            remedy="updating panels of survival is not supported: fit anew with `mirrisk fit "
+            "--time COLUMN --event COLUMN` (in Python: PanelSurvival)",
         )
     if reference is None:
         return original
