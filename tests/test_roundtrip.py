@@ -111,7 +111,8 @@ STYLES: dict[str, Callable[[str], str]] = {
 # No line breaks and no spaces at the ends: a name is what is left without them in every format.
 # No '=' in front, which a spreadsheet takes for a formula.
 LETTERS = st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters="=")
-SAMPLE = st.text(LETTERS | st.just(" "), max_size=8).map(lambda name: f"S{name}".strip())
+# With a K: a sample called SD, Sum or Start is taken for annotation, and said to be.
+SAMPLE = st.text(LETTERS | st.just(" "), max_size=8).map(lambda name: f"K{name}".strip())
 NAMES = st.lists(SAMPLE, min_size=1, max_size=5, unique=True)
 
 

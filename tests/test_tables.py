@@ -20,6 +20,7 @@ from cohorts import counts_like
 import mirrisk
 from mirrisk.errors import InvalidExpressionError, InvalidTableError
 from mirrisk.tables import as_expression
+from mirrisk.tables.streaming import batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -415,6 +416,20 @@ def test_annotation_beside_samples_is_no_sample():
     read = as_expression(turned, unit="counts")
     assert read.samples == tuple(WHOLE.index)
     assert "set aside, no sample: Length, Total, baseMean, padj" in read.notes
+
+
+@pytest.mark.parametrize("names", [["SD"], ["Mean", "sum"]])
+def test_table_whose_columns_all_look_like_annotation_is_refused(names, tmp_path):
+    mirnas = [f"hsa-miR-{i}-5p" for i in (16, 21, 25)]
+    frame = pd.DataFrame(np.full((3, len(names)), 9.0), index=mirnas, columns=names)
+    frame.to_csv(tmp_path / "t.csv")
+    for work in (
+        lambda: mirrisk.read(tmp_path / "t.csv", unit="counts"),
+        lambda: list(batches(tmp_path / "t.csv", unit="counts")),
+    ):
+        with pytest.raises(InvalidTableError, match="taken for annotation") as caught:
+            work()
+        assert f"no column is a sample: {', '.join(names)}" in caught.value.what
 
 
 def test_names_in_a_second_column_are_pointed_out():

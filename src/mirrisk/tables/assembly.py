@@ -182,6 +182,13 @@ def _samples_in_rows(
     if aside:
         notes.append(f"set aside, no sample: {_list([cells.columns[j] for j in aside])}")
     samples = [j for j in range(len(cells.columns)) if j not in aside]
+    if not samples:
+        raise InvalidTableError(
+            f"no column is a sample: {_list(list(cells.columns))} "
+            f"{'is' if len(aside) == 1 else 'are'} taken for annotation",
+            expected="miRNAs in rows, and columns that are samples",
+            remedy="give the samples names of their own; statistics of samples are no samples",
+        )
     return _turned(cells.take(samples), known), notes
 
 

@@ -346,7 +346,7 @@ def _columns_aside(names: list[str], rows: list[list[str]]) -> tuple[int, frozen
     words = [[_is_word(cell) for cell in column] for column in columns]
     aside = {j for j, name in enumerate(names) if all(words[j]) or ANNOTATION.fullmatch(name)}
     doubtful = any(any(column) for j, column in enumerate(words) if j not in aside)
-    if doubtful or aside != set(range(len(aside))):
+    if doubtful or aside != set(range(len(aside))) or len(aside) == len(columns):
         raise UnstreamableError("columns that may be no samples")
     samples = columns[len(aside) :]
     return len(aside), frozenset(j for j, cells in enumerate(samples) if set(cells) <= set(MISSING))
