@@ -190,7 +190,7 @@ def _planted_coefficients(seed: int) -> dict[str, float]:
     return {key: 0.6 * signs[key] for key in chosen}
 
 
-def random_labels(seeds: int, jobs: int) -> pd.DataFrame:
+def random_labels(seeds: int, jobs: int, design: str = "") -> pd.DataFrame:
     """Fit to labels that nothing predicts: the AUC must be 0.5."""
     designs: dict[str, tuple[int, dict[str, Any], int]] = {
         "panel, n = 100": (100, {"panel": PANEL}, 1),
@@ -200,6 +200,8 @@ def random_labels(seeds: int, jobs: int) -> pd.DataFrame:
     }
     rows = {}
     for name, (patients, settings, copies) in designs.items():
+        if design not in name:
+            continue
         aucs = []
         for seed in range(seeds):
             counts = cohort(REFERENCE, patients, seed=seed).counts
@@ -236,6 +238,7 @@ def main() -> None:
         "what", choices=["recurrence", "tissue", "planted", "random", "closed_test"]
     )
     parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--design", default="", help="of random: those alone whose name holds it")
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=-1)
@@ -251,7 +254,7 @@ def main() -> None:
     elif arguments.what == "planted":
         table = planted(arguments.seeds)
     else:
-        table = random_labels(arguments.seeds, arguments.jobs)
+        table = random_labels(arguments.seeds, arguments.jobs, arguments.design)
     print(table.to_string(float_format="{:.3f}".format))
 
 
